@@ -1,0 +1,58 @@
+"""What a field of generated content may be: limited text, and the marks that checks and schemas read."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from genesis.session.stages import Stage
+from genesis.values import Frozen, Text
+
+
+@dataclass(frozen=True)
+class Required:
+    """Mark of a field that must be filled before its stage is confirmed; drafts may leave it empty."""
+
+
+@dataclass(frozen=True)
+class Refers:
+    """Mark of a field that holds the id, or ids, of items in the named lists.
+
+    `lists` are field names of the content model; `candidates` stands for the candidates themselves.
+    `stage` is None where the lists belong to the same content, else the earlier stage that holds them.
+    """
+
+    lists: tuple[str, ...]
+    stage: Stage | None = None
+
+
+REQUIRED = Required()
+
+S20 = Annotated[Text, Field(max_length=20)]
+S30 = Annotated[Text, Field(max_length=30)]
+S35 = Annotated[Text, Field(max_length=35)]
+S40 = Annotated[Text, Field(max_length=40)]
+S60 = Annotated[Text, Field(max_length=60)]
+S80 = Annotated[Text, Field(max_length=80)]
+S120 = Annotated[Text, Field(max_length=120)]
+S160 = Annotated[Text, Field(max_length=160)]
+S200 = Annotated[Text, Field(max_length=200)]
+S240 = Annotated[Text, Field(max_length=240)]
+S300 = Annotated[Text, Field(max_length=300)]
+S400 = Annotated[Text, Field(max_length=400)]
+S600 = Annotated[Text, Field(max_length=600)]
+S1200 = Annotated[Text, Field(max_length=1200)]
+S1500 = Annotated[Text, Field(max_length=1500)]
+S2400 = Annotated[Text, Field(max_length=2400)]
+
+Id = Annotated[Text, Field(max_length=12)]
+"""A letter and a number (`r1`, `h12`), given by code; empty while nothing is named."""
+
+
+class Item(Frozen):
+    """Anything with an id of its own: a candidate of a stage or an item of one of its lists."""
+
+    PREFIX: ClassVar[str]
+
+    id: Id = ""
+    """Letter and number, given by code and never reused in a session."""
