@@ -22,13 +22,9 @@ class Topic:
 
 COMMANDS = Topic("genesis.commands", "session id", ("Debezium", "generator"), {"retention.ms": str(7 * DAY_MS)})
 EVENTS = Topic("genesis.events", "session id", ("sessions agent",), {"retention.ms": "-1", "retention.bytes": "-1"})
-REQUESTS = Topic(
-    "genesis.generation.requests", "session id", ("sessions agent",), {"retention.ms": str(7 * DAY_MS)}
-)
+REQUESTS = Topic("genesis.generation.requests", "session id", ("sessions agent",), {"retention.ms": str(7 * DAY_MS)})
 PROGRESS = Topic("genesis.progress", "session id", ("generator",), {"retention.ms": str(3600 * 1000)})
-DEAD_LETTERS = Topic(
-    "genesis.dead-letters", "as the source", ("any consumer",), {"retention.ms": str(30 * DAY_MS)}
-)
+DEAD_LETTERS = Topic("genesis.dead-letters", "as the source", ("any consumer",), {"retention.ms": str(30 * DAY_MS)})
 SESSIONS_CHANGELOG = Topic(
     f"{APP_ID}-sessions-changelog",
     "session id",
@@ -40,7 +36,11 @@ SESSIONS_CHANGELOG = Topic(
     },
 )
 HEARTBEAT = Topic(
-    "__debezium-heartbeat.genesis", "server name", ("Debezium",), {"retention.ms": str(DAY_MS)}, co_partitioned=False
+    "__debezium-heartbeat.genesis",
+    "server name",
+    ("Debezium",),
+    {"retention.ms": str(DAY_MS)},
+    co_partitioned=False,
 )
 
 ALL: tuple[Topic, ...] = (COMMANDS, EVENTS, REQUESTS, PROGRESS, DEAD_LETTERS, SESSIONS_CHANGELOG, HEARTBEAT)

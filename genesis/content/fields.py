@@ -1,9 +1,11 @@
 """What a field of generated content may be: limited text, and the marks that checks and schemas read."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from functools import cache
+from typing import Annotated, ClassVar, get_args
 
-from pydantic import Field
+from pydantic import BaseModel, Field
+from pydantic.fields import FieldInfo
 
 from genesis.session.stages import Stage
 from genesis.values import Frozen, Text
@@ -56,3 +58,27 @@ class Item(Frozen):
 
     id: Id = ""
     """Letter and number, given by code and never reused in a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """What the marks of one content field say."""
+
+    name: str
+    required: bool
+    refers: Refers | None
+    items: type[Item] | None
+    """Class of the items where the field is a list of items."""
+
+
+@cache
+def specs(model: type[BaseModel]) -> tuple[FieldSpec, ...]:
+    """The fields of a content model in their order, without `id`."""
+    return tuple(_spec(name, field) for name, field in model.model_fields.items() if name != "id")
+
+
+def _spec(name: str, field: FieldInfo) -> FieldSpec:
+    inner = get_args(field.annotation)
+    item = inner[0] if inner and isinstance(inner[0], type) and issubclass(inner[0], Item) else None
+    refers = next((mark for mark in field.metadata if isinstance(mark, Refers)), None)
+    return FieldSpec(name, REQUIRED in field.metadata, refers, item)

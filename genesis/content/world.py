@@ -85,9 +85,7 @@ class Lore(Item):
     """What sort of entry it is."""
     text: Annotated[S300, REQUIRED] = ""
     """What is to be known about it."""
-    about: Annotated[
-        tuple[Id, ...], Field(max_length=4), Refers(("rules", "places", "factions", "lore"))
-    ] = ()
+    about: Annotated[tuple[Id, ...], Field(max_length=4), Refers(("rules", "places", "factions", "lore"))] = ()
     """Items of this world it concerns."""
 
 

@@ -1,0 +1,290 @@
+"""What happened in a session: the facts that its state, its history and every read model are made of.
+
+Tags and bodies are promises to whoever reads `genesis.events`: a changed body gets a higher EVENT_VERSION and
+an upcaster in `genesis.wire` (design §6).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from genesis.content.novel import Novel
+from genesis.content.proposal import Finding, Provenance, Understood
+from genesis.session.actions import Action
+from genesis.session.brief import Brief
+from genesis.session.messages import Answer, Chip
+from genesis.session.reasons import Reason
+from genesis.session.stages import Stage
+from genesis.session.state import ConfirmedStage, Draft, StaleReason, StoppedTask, Task
+from genesis.values import Frozen, Text
+
+AGGREGATE_TYPE = "genesis-session"
+
+
+class EventBody(Frozen):
+    """What all events have in common: a tag and the version of their body."""
+
+    EVENT_VERSION: ClassVar[int] = 1
+
+
+class SessionStarted(EventBody):
+    """A session was opened with this brief."""
+
+    type: Literal["session-started"] = "session-started"
+    mode: Literal["guided", "free_form"]
+    brief: Brief
+
+
+class StageEntered(EventBody):
+    """The session came to a stage."""
+
+    type: Literal["stage-entered"] = "stage-entered"
+    stage: Stage
+
+
+class GenerationRequested(EventBody):
+    """A proposal was asked for, and a handle opened that waits for it (PENDING_PAUSE)."""
+
+    type: Literal["generation-requested"] = "generation-requested"
+    stage: Stage
+    task: Task
+    handle_id: UUID
+
+
+class ProposalMade(EventBody):
+    """A proposal arrived."""
+
+    type: Literal["proposal-made"] = "proposal-made"
+    stage: Stage
+    task_id: UUID
+    attempt: int
+    proposal: Draft
+    counters: dict[str, int]
+    """Highest item number given per id prefix, this proposal included."""
+    understood: tuple[Understood, ...] = ()
+    not_understood: tuple[Text, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+
+class GenerationFailed(EventBody):
+    """A generation ended without a proposal; the stage returns to what it was and may be tried again."""
+
+    type: Literal["generation-failed"] = "generation-failed"
+    stage: Stage
+    task_id: UUID
+    handle_id: UUID
+    """The handle that is cancelled with it."""
+    attempt: int | None
+    code: Text
+    message: Text
+    timed_out: bool
+    provenance: Provenance | None = None
+
+
+class GenerationStopped(EventBody):
+    """A running generation was given up because of what the person did."""
+
+    type: Literal["generation-stopped"] = "generation-stopped"
+    stage: Stage
+    stopped: StoppedTask
+    handle_id: UUID
+    """The handle that is cancelled with it."""
+
+
+class GenerationDiscarded(EventBody):
+    """A result came for a generation that had been ended: it is not used, its cost is kept."""
+
+    type: Literal["generation-discarded"] = "generation-discarded"
+    stage: Stage
+    task_id: UUID
+    reason: Text
+    provenance: Provenance | None = None
+
+
+class ProposalChosen(EventBody):
+    """The person chose a candidate; an edit of the draft, so its handle is renewed."""
+
+    type: Literal["proposal-chosen"] = "proposal-chosen"
+    stage: Stage
+    proposal_id: UUID
+    revision: int
+    candidate: Text
+    expires_at: AwareDatetime
+    """When the renewed handle expires."""
+
+
+class FeedbackGiven(EventBody):
+    """The person said what should be different; a new round follows."""
+
+    type: Literal["feedback-given"] = "feedback-given"
+    stage: Stage
+    proposal_id: UUID
+    revision: int
+    text: Text
+    chips: tuple[Chip, ...]
+
+
+class InputRequested(EventBody):
+    """The person is asked: this handle is WAITING from now on."""
+
+    type: Literal["input-requested"] = "input-requested"
+    stage: Stage
+    handle_id: UUID
+    proposal_id: UUID
+    expires_at: AwareDatetime
+
+
+class InputReceived(EventBody):
+    """The person answered. `kept`: the proposal is not there yet, the answer waits for it in the handle."""
+
+    type: Literal["input-received"] = "input-received"
+    stage: Stage
+    handle_id: UUID
+    kept: bool
+    command_type: Text
+    command_id: UUID
+    answer: Annotated[Answer | None, Field(default=None)] = None
+    """The whole answer where it is kept; nothing where it is applied at once."""
+
+
+class InputExpired(EventBody):
+    """Nobody answered in time; the proposal stays."""
+
+    type: Literal["input-expired"] = "input-expired"
+    stage: Stage
+    handle_id: UUID
+
+
+class SessionPaused(EventBody):
+    """The last open handle has expired and nothing runs."""
+
+    type: Literal["session-paused"] = "session-paused"
+
+
+class SessionResumed(EventBody):
+    """A command of the person was granted in a paused session."""
+
+    type: Literal["session-resumed"] = "session-resumed"
+
+
+class StageConfirmed(EventBody):
+    """The person accepted a stage."""
+
+    type: Literal["stage-confirmed"] = "stage-confirmed"
+    stage: Stage
+    confirmed: ConfirmedStage
+
+
+class StagesMarkedStale(EventBody):
+    """Later stages no longer agree with a stage that was confirmed anew."""
+
+    type: Literal["stages-marked-stale"] = "stages-marked-stale"
+    stages: dict[Stage, tuple[StaleReason, ...]]
+
+
+class NovelCreated(EventBody):
+    """The novel, whole: what the `novels` read model stores."""
+
+    type: Literal["novel-created"] = "novel-created"
+    novel: Novel
+
+
+class SessionFinished(EventBody):
+    """The session reached its end; `current_stage` is FINISHED."""
+
+    type: Literal["session-finished"] = "session-finished"
+    novel_id: UUID
+
+
+class SessionAbandoned(EventBody):
+    """The session was ended without a novel."""
+
+    type: Literal["session-abandoned"] = "session-abandoned"
+    reason: Text
+    cancelled_handles: tuple[UUID, ...] = ()
+
+
+class CommandRejected(EventBody):
+    """The machine said no: why, and what may be done instead."""
+
+    type: Literal["command-rejected"] = "command-rejected"
+    command_type: Text
+    reason: Reason
+    message: Text
+    """One sentence for the person."""
+    internal: bool = False
+    """True for a command of the sweeper that was overtaken; not shown to people."""
+    details: tuple[Finding, ...] = ()
+    """The errors that stand in the way, where the reason is `content_errors`."""
+    available_actions: tuple[Action, ...] = ()
+
+
+Event = (
+    SessionStarted
+    | StageEntered
+    | GenerationRequested
+    | ProposalMade
+    | GenerationFailed
+    | GenerationStopped
+    | GenerationDiscarded
+    | ProposalChosen
+    | FeedbackGiven
+    | InputRequested
+    | InputReceived
+    | InputExpired
+    | SessionPaused
+    | SessionResumed
+    | StageConfirmed
+    | StagesMarkedStale
+    | NovelCreated
+    | SessionFinished
+    | SessionAbandoned
+    | CommandRejected
+)
+
+EVENTS: tuple[type[Event], ...] = (
+    SessionStarted,
+    StageEntered,
+    GenerationRequested,
+    ProposalMade,
+    GenerationFailed,
+    GenerationStopped,
+    GenerationDiscarded,
+    ProposalChosen,
+    FeedbackGiven,
+    InputRequested,
+    InputReceived,
+    InputExpired,
+    SessionPaused,
+    SessionResumed,
+    StageConfirmed,
+    StagesMarkedStale,
+    NovelCreated,
+    SessionFinished,
+    SessionAbandoned,
+    CommandRejected,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event with its place in the history: the body that travels on `genesis.events` (design §6)."""
+
+    event_id: UUID
+    event: Event
+    session_id: UUID
+    sequence: int
+    """Contiguous per session, from 1."""
+    correlation_id: UUID
+    causation_id: UUID
+    """Id of the command or result that caused it; for a kept answer, of the answer."""
+    created_at: datetime
+    user_id: str
+    command_no: int | None
+    """Number of the message being handled; None for results, which have none."""
+    part: int
+    of: int
+    """Which of how many events of that message, from 1."""

@@ -1,0 +1,239 @@
+"""What each event changes: the only way a session's state comes about, live, replayed or projected."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import assert_never
+
+from genesis.content.novel import Cost
+from genesis.content.proposal import Provenance
+from genesis.session import events as e
+from genesis.session.handles import Handle, HandleStatus, KeptAnswer
+from genesis.session.stages import FINISHED, Stage
+from genesis.session.state import (
+    HASHES_KEPT,
+    STOPPED_KEPT,
+    Confirmed,
+    Empty,
+    Generating,
+    Phase,
+    Review,
+    Session,
+    Slot,
+    Stale,
+    Status,
+    StoppedTask,
+)
+
+
+def evolve(state: Session | None, recorded: e.Recorded) -> Session:
+    """The state after this event.
+
+    Raises ValueError for an event that cannot follow this state: the history it comes from is broken.
+    """
+    if state is None:
+        state = _opened(recorded)
+    elif recorded.sequence != state.sequence + 1:
+        raise ValueError(
+            f"event {recorded.sequence} cannot follow event {state.sequence} of session {state.session_id}"
+        )
+    changed = _changed(state, recorded)
+    return changed.model_copy(
+        update={
+            "sequence": recorded.sequence,
+            "version": state.version if _is_refusal(state, recorded) else recorded.sequence,
+            "last_at": recorded.created_at,
+            "command_no": max(state.command_no, recorded.command_no or 0),
+        }
+    )
+
+
+def fold(history: Iterable[e.Recorded], state: Session | None = None) -> Session | None:
+    """The state after all of these events."""
+    for recorded in history:
+        state = evolve(state, recorded)
+    return state
+
+
+def _is_refusal(state: Session, recorded: e.Recorded) -> bool:
+    # A refused START is the session's first and only version (design §6).
+    return isinstance(recorded.event, e.CommandRejected) and recorded.sequence > 1
+
+
+def _opened(recorded: e.Recorded) -> Session:
+    if recorded.sequence != 1:
+        raise ValueError(f"the history of session {recorded.session_id} begins with {recorded.sequence}, not 1")
+    return Session(
+        session_id=recorded.session_id,
+        user_id=recorded.user_id,
+        status=Status.IN_PROGRESS,
+        created_at=recorded.created_at,
+        last_at=recorded.created_at,
+    )
+
+
+def _changed(state: Session, recorded: e.Recorded) -> Session:
+    match recorded.event:
+        case e.SessionStarted(mode=mode, brief=brief):
+            return state.model_copy(update={"mode": mode, "brief": brief})
+        case e.StageEntered(stage=stage):
+            return _phase(state, stage, Empty()).model_copy(update={"current_stage": stage.value})
+        case e.GenerationRequested() as event:
+            return _generation_requested(state, event, recorded)
+        case e.ProposalMade() as event:
+            return _proposal_made(state, event)
+        case e.GenerationFailed(stage=stage, task_id=task_id, timed_out=timed_out) as event:
+            failed = _fallen_back(_spent(state, event.provenance), stage)
+            if not timed_out:
+                return failed
+            return _remember(failed, StoppedTask(task_id=task_id, stage=stage, reason="timed_out"))
+        case e.GenerationStopped(stage=stage, stopped=stopped):
+            return _remember(_fallen_back(state, stage), stopped)
+        case e.GenerationDiscarded(task_id=task_id, provenance=provenance):
+            rest = tuple(task for task in state.stopped if task.task_id != task_id)
+            return _spent(state, provenance).model_copy(update={"stopped": rest})
+        case e.ProposalChosen(stage=stage, candidate=candidate, expires_at=expires_at):
+            review = _review(state, stage)
+            draft = review.draft.model_copy(update={"chosen": candidate})
+            handle = review.handle.model_copy(update={"expires_at": expires_at})
+            return _phase(state, stage, Review(draft=draft, handle=handle))
+        case e.FeedbackGiven():
+            return state
+        case e.InputRequested() as event:
+            handle = Handle(
+                handle_id=event.handle_id,
+                status=HandleStatus.WAITING,
+                opened_at=recorded.created_at,
+                expires_at=event.expires_at,
+            )
+            return _phase(state, event.stage, Review(draft=_review(state, event.stage).draft, handle=handle))
+        case e.InputReceived() as event:
+            return _input_received(state, event, recorded)
+        case e.InputExpired(stage=stage):
+            return _handle_status(state, stage, HandleStatus.EXPIRED)
+        case e.SessionPaused():
+            return state.model_copy(update={"status": Status.PAUSED})
+        case e.SessionResumed():
+            return state.model_copy(update={"status": Status.IN_PROGRESS})
+        case e.StageConfirmed(stage=stage, confirmed=confirmed):
+            slot = state.slot(stage).model_copy(update={"phase": Confirmed(), "confirmed": confirmed})
+            return _with_slot(state, stage, slot)
+        case e.StagesMarkedStale(stages=stages):
+            for stage, reasons in stages.items():
+                state = _phase(state, stage, Stale(reasons=reasons))
+            return state
+        case e.NovelCreated(novel=novel):
+            return state.model_copy(update={"novel_id": novel.id})
+        case e.SessionFinished():
+            return state.model_copy(update={"status": Status.COMPLETED, "current_stage": FINISHED})
+        case e.SessionAbandoned():
+            return _abandoned(state)
+        case e.CommandRejected():
+            if recorded.sequence == 1:
+                return state.model_copy(update={"status": Status.REFUSED})
+            return state
+        case never:
+            assert_never(never)
+
+
+def _with_slot(state: Session, stage: Stage, slot: Slot) -> Session:
+    return state.model_copy(update={"stages": {**state.stages, stage: slot}})
+
+
+def _phase(state: Session, stage: Stage, phase: Phase) -> Session:
+    return _with_slot(state, stage, state.slot(stage).model_copy(update={"phase": phase}))
+
+
+def _review(state: Session, stage: Stage) -> Review:
+    phase = state.slot(stage).phase
+    if not isinstance(phase, Review):
+        raise ValueError(f"stage {stage} of session {state.session_id} is {phase.name}, not REVIEW")
+    return phase
+
+
+def _generating(state: Session, stage: Stage) -> Generating:
+    phase = state.slot(stage).phase
+    if not isinstance(phase, Generating):
+        raise ValueError(f"stage {stage} of session {state.session_id} is {phase.name}, not GENERATING")
+    return phase
+
+
+def _generation_requested(state: Session, event: e.GenerationRequested, recorded: e.Recorded) -> Session:
+    slot = state.slot(event.stage)
+    handle = Handle(handle_id=event.handle_id, status=HandleStatus.PENDING_PAUSE, opened_at=recorded.created_at)
+    draft = slot.phase.draft if isinstance(slot.phase, Review) else None
+    phase = Generating(task=event.task, handle=handle, draft=draft)
+    return _with_slot(state, event.stage, slot.model_copy(update={"phase": phase, "rounds": event.task.round}))
+
+
+def _proposal_made(state: Session, event: e.ProposalMade) -> Session:
+    slot, proposal = state.slot(event.stage), event.proposal
+    generating = _generating(state, event.stage)
+    slot = slot.model_copy(
+        update={
+            # PENDING_PAUSE until input-requested, which is the next event of the same message.
+            "phase": Review(draft=proposal, handle=generating.handle),
+            "counters": event.counters,
+            "hashes": (*slot.hashes, proposal.content_hash)[-HASHES_KEPT:],
+        }
+    )
+    return _spent(_with_slot(state, event.stage, slot), proposal.provenance)
+
+
+def _input_received(state: Session, event: e.InputReceived, recorded: e.Recorded) -> Session:
+    if not event.kept:
+        return _handle_status(state, event.stage, HandleStatus.RESUMED)
+    if event.answer is None:
+        raise ValueError(f"event {recorded.event_id} keeps an answer but carries none")
+    phase = _generating(state, event.stage)
+    kept = KeptAnswer(command_id=event.command_id, correlation_id=recorded.correlation_id, answer=event.answer)
+    handle = phase.handle.model_copy(update={"kept": kept})
+    return _phase(state, event.stage, phase.model_copy(update={"handle": handle}))
+
+
+def _handle_status(state: Session, stage: Stage, status: HandleStatus) -> Session:
+    phase = _review(state, stage)
+    handle = phase.handle.model_copy(update={"status": status, "expires_at": None, "kept": None})
+    return _phase(state, stage, phase.model_copy(update={"handle": handle}))
+
+
+def _fallen_back(state: Session, stage: Stage) -> Session:
+    phase = _generating(state, stage)
+    if phase.draft is None:
+        return _phase(state, stage, Empty())
+    cancelled = phase.handle.model_copy(update={"status": HandleStatus.CANCELLED, "kept": None})
+    return _phase(state, stage, Review(draft=phase.draft, handle=cancelled))
+
+
+def _abandoned(state: Session) -> Session:
+    stages = {}
+    for stage, slot in state.stages.items():
+        phase = slot.phase
+        if isinstance(phase, Review):
+            handle = phase.handle.model_copy(
+                update={"status": HandleStatus.CANCELLED, "expires_at": None, "kept": None}
+            )
+            phase = phase.model_copy(update={"handle": handle})
+        stages[stage] = slot.model_copy(update={"phase": phase})
+    return state.model_copy(update={"status": Status.ABANDONED, "stages": stages})
+
+
+def _remember(state: Session, stopped: StoppedTask) -> Session:
+    return state.model_copy(update={"stopped": (*state.stopped, stopped)[-STOPPED_KEPT:]})
+
+
+def _spent(state: Session, provenance: Provenance | None) -> Session:
+    if provenance is None:
+        return state
+    spent = state.spent
+    known = provenance.cost is not None
+    return state.model_copy(
+        update={
+            "spent": Cost(
+                amount=str(Decimal(spent.amount) + Decimal(provenance.cost or "0")),
+                currency=provenance.currency or spent.currency,
+                unpriced=spent.unpriced + (0 if known else 1),
+                tokens_in=spent.tokens_in + (provenance.tokens_in or 0),
+                tokens_out=spent.tokens_out + (provenance.tokens_out or 0),
+            )
+        }
+    )

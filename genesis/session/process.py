@@ -1,0 +1,50 @@
+"""What a session owes the world: the generations that run in its state. A start, a crash and a repair
+all ask the same question, so there is one path (design §8)."""
+
+from uuid import UUID
+
+from genesis.session.messages import GenerationRequest
+from genesis.session.state import Generating, Session
+
+
+def owed(state: Session | None) -> dict[UUID, GenerationRequest]:
+    """A request per running generation, by task id."""
+    if state is None:
+        return {}
+    return {task_id: _request(state, task_id) for task_id in state.running()}
+
+
+def newly_owed(before: Session | None, after: Session) -> tuple[GenerationRequest, ...]:
+    """What is owed after and was not before: what handling one message must send."""
+    known = before.running() if before else {}
+    return tuple(_request(after, task_id) for task_id in after.running() if task_id not in known)
+
+
+def _request(state: Session, task_id: UUID) -> GenerationRequest:
+    task = state.running()[task_id]
+    phase = state.slot(task.stage).phase
+    draft = phase.draft if isinstance(phase, Generating) else None
+    confirmed = state.confirmed_contents()
+    confirmed.pop(task.stage, None)
+    return GenerationRequest(
+        task_id=task_id,
+        session_id=state.session_id,
+        user_id=state.user_id,
+        correlation_id=task.correlation_id,
+        stage=task.stage,
+        what=task.what,
+        round=task.round,
+        brief=state.brief,
+        guidance=task.guidance,
+        feedback=task.feedback,
+        chips=task.chips,
+        count=task.count,
+        seed=task.seed,
+        temperature=task.temperature,
+        provider=task.provider,
+        model=task.model,
+        confirmed=confirmed,
+        previous=draft.candidates if draft else (),
+        requested_at=task.requested_at,
+        deadline=task.deadline,
+    )

@@ -1,0 +1,263 @@
+"""Bytes to messages and back: one adapter per tag, old forms upcast on reading.
+
+Names on the wire are promises: a class may be renamed, a tag or a field may not. A body that has to change gets
+a higher EVENT_VERSION and an entry in UPCASTERS; `tests/genesis/golden` keeps one file per version ever written.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+
+from genesis.envelope import Envelope
+from genesis.errors import GenesisError
+from genesis.session.events import AGGREGATE_TYPE, EVENTS, Event, Recorded
+from genesis.session.messages import (
+    INTERNALS,
+    PERSON_COMMANDS,
+    GenerationRequest,
+    Internal,
+    Message,
+    PersonCommand,
+)
+from genesis.session.state import Session, shrink
+
+STATE_SCHEMA = 1
+"""Schema version of a saved state; a record of an older one is upcast on reading."""
+
+Json = dict[str, Any]
+
+
+class Unreadable(GenesisError):
+    """These bytes are no message of this wire format; the whole message belongs into the dead letters."""
+
+
+def _tag(model: type[Any]) -> str:
+    return str(model.model_fields["type"].default)
+
+
+_COMMANDS: dict[str, type[PersonCommand]] = {_tag(model): model for model in PERSON_COMMANDS}
+_INTERNALS: dict[str, type[Internal]] = {_tag(model): model for model in INTERNALS}
+_EVENTS: dict[str, type[Event]] = {_tag(model): model for model in EVENTS}
+_TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
+
+UPCASTERS: dict[tuple[str, int], Callable[[Json], Json]] = {}
+"""(event type, version) -> payload of that version to payload of the next one."""
+
+COMMAND_TYPES = tuple(_COMMANDS)
+"""Tags a client may send; internal ones are refused at the door."""
+
+
+# -- commands and results: genesis.commands
+
+
+def parse_command(command_type: str, payload: Json) -> PersonCommand:
+    """A client's command. Raises KeyError for an unknown type, pydantic.ValidationError for a bad payload."""
+    return _COMMANDS[command_type].model_validate({**payload, "type": command_type})
+
+
+def load_envelope(value: bytes) -> Envelope:
+    """A message of genesis.commands. Raises Unreadable."""
+    try:
+        body = from_json(value)
+        model = _COMMANDS.get(body["type"]) or _INTERNALS[body["type"]]
+        return Envelope(
+            message_id=UUID(body["id"]),
+            session_id=UUID(body["session_id"]),
+            user_id=str(body["user_id"]),
+            correlation_id=UUID(body["correlation_id"]),
+            at=_TIME.validate_python(body["at"]).astimezone(UTC),
+            message=model.model_validate({**body["payload"], "type": body["type"]}),
+            command_no=_optional_int(body.get("command_no")),
+            expected_version=_optional_int(body.get("expected_version")),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unreadable(f"not a message of genesis.commands: {_described(error)}") from error
+
+
+def dump_envelope(envelope: Envelope) -> bytes:
+    """A message for genesis.commands."""
+    return to_json(
+        {
+            "id": envelope.message_id,
+            "session_id": envelope.session_id,
+            "user_id": envelope.user_id,
+            "command_no": envelope.command_no,
+            "correlation_id": envelope.correlation_id,
+            "at": envelope.at,
+            "expected_version": envelope.expected_version,
+            "type": envelope.message.type,
+            "payload": payload_of(envelope.message),
+        }
+    )
+
+
+def payload_of(message: Message) -> Json:
+    """The payload of a command or internal message as JSON values."""
+    return message.model_dump(mode="json", exclude={"type"})
+
+
+def _optional_int(value: Any) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("expected a whole number")
+    return value
+
+
+def _described(error: Exception) -> str:
+    # Never the input itself: it holds the person's words, and this sentence goes into logs.
+    if isinstance(error, ValidationError):
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['type']}"
+    return type(error).__name__
+
+
+# -- events: genesis.events
+
+
+def dump_event(recorded: Recorded) -> bytes:
+    """The body of an event, with the names of the columns of `domain_events` (design §6)."""
+    return to_json(event_body(recorded))
+
+
+def event_body(recorded: Recorded) -> Json:
+    """The body of an event as JSON values; `payload` keeps its own types until it is dumped."""
+    metadata: Json = {"user_id": recorded.user_id, "part": recorded.part, "of": recorded.of}
+    if recorded.command_no is not None:
+        metadata["command_no"] = recorded.command_no
+    return {
+        "event_id": recorded.event_id,
+        "event_type": recorded.event.type,
+        "event_version": recorded.event.EVENT_VERSION,
+        "aggregate_type": AGGREGATE_TYPE,
+        "aggregate_id": recorded.session_id,
+        "sequence": recorded.sequence,
+        "correlation_id": recorded.correlation_id,
+        "causation_id": recorded.causation_id,
+        "created_at": recorded.created_at,
+        "payload": recorded.event.model_dump(mode="json", exclude={"type"}),
+        "metadata": metadata,
+    }
+
+
+def load_event(value: bytes) -> Recorded:
+    """A message of genesis.events. Raises Unreadable."""
+    try:
+        return event_from_body(from_json(value))
+    except ValueError as error:
+        raise Unreadable(f"not a message of genesis.events: {_described(error)}") from error
+
+
+def event_from_body(body: Json) -> Recorded:
+    """An event from its body, whichever version wrote it. Raises Unreadable."""
+    try:
+        metadata = body["metadata"]
+        return Recorded(
+            event_id=_uuid(body["event_id"]),
+            event=_event(body["event_type"], body["event_version"], body["payload"]),
+            session_id=_uuid(body["aggregate_id"]),
+            sequence=int(body["sequence"]),
+            correlation_id=_uuid(body["correlation_id"]),
+            causation_id=_uuid(body["causation_id"]),
+            created_at=_TIME.validate_python(body["created_at"]).astimezone(UTC),
+            user_id=str(metadata["user_id"]),
+            command_no=_optional_int(metadata.get("command_no")),
+            part=int(metadata["part"]),
+            of=int(metadata["of"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unreadable(f"not an event body: {_described(error)}") from error
+
+
+def _uuid(value: str | UUID) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def _event(tag: str, version: int, payload: Json) -> Event:
+    model = _EVENTS[tag]
+    while version < model.EVENT_VERSION:
+        payload = UPCASTERS[tag, version](payload)
+        version += 1
+    if version > model.EVENT_VERSION:
+        raise ValueError("the event was written by a newer release")
+    return model.model_validate({**payload, "type": tag})
+
+
+def event_headers(recorded: Recorded, traceparent: str | None = None) -> list[tuple[str, bytes]]:
+    """CloudEvents 1.0 binary-mode headers of an event, and its sequence (design §6)."""
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": str(recorded.event_id),
+        "ce_type": recorded.event.type,
+        "ce_source": "/genesis/sessions",
+        "ce_subject": str(recorded.session_id),
+        "ce_time": recorded.created_at.isoformat().replace("+00:00", "Z"),
+        "content-type": "application/json",
+        "sequence": str(recorded.sequence),
+    }
+    if traceparent:
+        headers["traceparent"] = traceparent
+    return [(name, value.encode()) for name, value in headers.items()]
+
+
+# -- generation requests: genesis.generation.requests
+
+
+def dump_request(request: GenerationRequest) -> bytes:
+    """A message for genesis.generation.requests."""
+    return request.model_dump_json().encode()
+
+
+def load_request(value: bytes) -> GenerationRequest:
+    """A message of genesis.generation.requests. Raises Unreadable."""
+    try:
+        return GenerationRequest.model_validate_json(value)
+    except ValueError as error:
+        raise Unreadable(f"not a generation request: {_described(error)}") from error
+
+
+# -- state: the sessions table and its changelog
+
+
+def dump_state(state: Session) -> bytes:
+    """What is saved of a session: a prefix (schema version, repairs, sequence), a line feed, compact JSON.
+
+    The prefix can be read without the body, so that a recovery keeps the newer of two records (design §8).
+    """
+    body = shrink(state).model_dump_json(exclude={"repairs"}).encode()
+    return b"%d %d %d\n%s" % (STATE_SCHEMA, state.repairs, state.sequence, body)
+
+
+def load_state(record: bytes) -> Session:
+    """A saved session. Raises Unreadable."""
+    try:
+        _, repairs, _ = state_prefix(record)
+        state = Session.model_validate_json(record[record.index(b"\n") + 1 :])
+        return state.model_copy(update={"repairs": repairs}) if repairs else state
+    except ValueError as error:
+        raise Unreadable(f"not a saved session: {_described(error)}") from error
+
+
+def state_prefix(record: bytes) -> tuple[int, int, int]:
+    """Schema version, repairs and sequence of a record, without reading its body. Raises ValueError."""
+    schema, repairs, sequence = record[: record.index(b"\n")].split(b" ")
+    if int(schema) > STATE_SCHEMA:
+        raise ValueError("the state was written by a newer release")
+    return int(schema), int(repairs), int(sequence)
+
+
+def state_hash(state: Session) -> str:
+    """SHA-256 of what is saved of a session, its prefix left out: equal for a state and its rebuild."""
+    record = dump_state(state)
+    return hashlib.sha256(record[record.index(b"\n") + 1 :]).hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """JSON with sorted keys and no white space: equal bytes for equal values."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
