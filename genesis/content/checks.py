@@ -246,17 +246,14 @@ def _doubled(named: Iterable[tuple[str, str]], code: str) -> Iterator[Finding]:
 
 
 def _world(world: World, base: str) -> Iterator[Finding]:
-    lists: tuple[tuple[str, Sequence[Item]], ...] = (
-        ("rules", world.rules),
-        ("places", world.places),
-        ("factions", world.factions),
-        ("lore", world.lore),
-    )
-    for name, members in lists:
-        yield from _doubled(
-            ((f"{base}/{name}/{each.id}/name", getattr(each, "name")) for each in members),  # noqa: B009
-            "doubled_name",
-        )
+    named = {
+        "rules": [(each.id, each.name) for each in world.rules],
+        "places": [(each.id, each.name) for each in world.places],
+        "factions": [(each.id, each.name) for each in world.factions],
+        "lore": [(each.id, each.name) for each in world.lore],
+    }
+    for where, members in named.items():
+        yield from _doubled(((f"{base}/{where}/{each}/name", name) for each, name in members), "doubled_name")
     if not world.rules:
         yield _warning("no_rule", f"{base}/rules", "The world has no rule of its own; one would give it weight.")
     for rule in world.rules:
