@@ -1,0 +1,220 @@
+"""Names and bodies on the wire are promises: every message round-trips, and every version ever written is read."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genesis import wire
+from genesis.envelope import Envelope
+from genesis.session import events as e
+from genesis.session import messages as m
+from genesis.session.events import EVENTS
+from genesis.session.messages import INTERNALS, PERSON_COMMANDS
+from genesis.session.stages import Stage
+from genesis.session.state import StaleReason
+from tests import examples
+from tests.spec import SESSION, Story
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def a_story_of_everything() -> list[e.Recorded]:
+    """Histories in which every event that is emitted today occurs."""
+    walked = Story().confirmed_up_to(Stage.PLOT_OUTLINE).given(m.FinishGenesis())
+    other = Story().started().proposed(Stage.CONCEPT_SELECTION)
+    draft, handle = other.draft(Stage.CONCEPT_SELECTION), other.review(Stage.CONCEPT_SELECTION).handle
+    other.given(m.HandleExpired(stage=draft.stage, handle_id=handle.handle_id, expires_at=handle.expires_at))
+    other.given(m.ProvideFeedback(stage=draft.stage, proposal_id=draft.proposal_id, text="darker", chips=("darker",)))
+    task = other.generating(draft.stage).task
+    other.given(m.GenerationFailed(task_id=task.task_id, stage=task.stage, code="timed_out", timed_out=True))
+    other.given(examples.success(task.task_id, task.stage))
+    other.given(m.GenerateInspiration(stage=task.stage)).given(m.AbandonGenesis(reason="enough"))
+    other.given(m.FinishGenesis())
+    stale = e.StagesMarkedStale(
+        stages={Stage.WORLDVIEW: (StaleReason(path="/rules/r1", because="premise", kind="derivation"),)}
+    )
+    [last] = other.history[-1:]
+    by_hand = type(last)(**{**{name: getattr(last, name) for name in last.__slots__}, "event": stale})
+    return [*walked.history, *other.history, by_hand]
+
+
+def messages() -> dict[str, m.Message]:
+    task, stage = examples.a_uuid("task"), Stage.CONCEPT_SELECTION
+    each: list[m.Message] = [
+        m.StartGenesis(idea="a clerk who sells the sea", must_have=("a bell",), seed=7),
+        m.GenerateInspiration(stage=stage, guidance="at sea", temperature=0.5, count=2),
+        m.SelectConcept(proposal_id=task, base="k1"),
+        m.ProvideFeedback(stage=stage, proposal_id=task, text="darker", chips=("darker",)),
+        m.ConfirmStage(stage=stage, proposal_id=task, candidate="k1", note="yes"),
+        m.NavigateToStage(stage=stage),
+        m.FinishGenesis(title="Salt"),
+        m.AbandonGenesis(reason="enough"),
+        m.HandleExpired(stage=stage, handle_id=task, expires_at=examples.NOON),
+        examples.success(task, stage),
+        m.GenerationFailed(task_id=task, stage=stage, attempt=1, code="declined", message="The model declined."),
+    ]
+    return {message.type: message for message in each}
+
+
+def envelope(message: m.Message) -> Envelope:
+    return Envelope(
+        message_id=examples.a_uuid("message"),
+        session_id=SESSION,
+        user_id=examples.OWNER,
+        correlation_id=examples.a_uuid("correlation"),
+        at=examples.NOON,
+        message=message,
+        command_no=3,
+        expected_version=2,
+    )
+
+
+def goldens() -> Iterator[tuple[str, bytes]]:
+    """File name and bytes of every message of this release."""
+    first: dict[str, e.Recorded] = {}
+    for recorded in a_story_of_everything():
+        first.setdefault(recorded.event.type, recorded)
+    for tag, recorded in first.items():
+        yield f"event.{tag}.v{recorded.event.EVENT_VERSION}.json", wire.dump_event(recorded)
+    for tag, message in messages().items():
+        yield f"message.{tag}.v1.json", wire.dump_envelope(envelope(message))
+    story = Story().confirmed_up_to(Stage.CHARACTERS)
+    yield "request.v1.json", wire.dump_request(story.last.requests[0])
+    yield f"state.v{wire.STATE_SCHEMA}.txt", story.last.record
+
+
+def test_every_message_written_today_is_the_one_in_the_golden_files():
+    """A changed body fails here: raise its version, add an upcaster, and write the new file with
+    GENESIS_WRITE_GOLDEN=1; the old file stays."""
+    for name, written in goldens():
+        path = GOLDEN / name
+        if os.environ.get("GENESIS_WRITE_GOLDEN"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(written + b"\n")
+        assert path.read_bytes().rstrip(b"\n") == written, name
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*")), ids=lambda path: path.name)
+def test_every_version_ever_written_is_read(path: Path):
+    value = path.read_bytes().rstrip(b"\n")
+    match path.name.split(".")[0]:
+        case "event":
+            assert wire.load_event(value).event.type == path.name.split(".")[1]
+        case "message":
+            assert wire.load_envelope(value).message.type == path.name.split(".")[1]
+        case "request":
+            assert wire.load_request(value).stage is Stage.PLOT_OUTLINE
+        case "state":
+            assert wire.load_state(value).session_id == SESSION
+        case other:
+            pytest.fail(f"no reader for golden files of kind {other}")
+
+
+def test_no_message_lacks_a_golden_file():
+    names = {path.name for path in GOLDEN.glob("*")}
+    events = {f"event.{kind.model_fields['type'].default}.v{kind.EVENT_VERSION}.json" for kind in EVENTS}
+    commands = {f"message.{kind.model_fields['type'].default}.v1.json" for kind in (*PERSON_COMMANDS, *INTERNALS)}
+    assert events | commands <= names
+
+
+def test_events_and_states_round_trip():
+    for recorded in a_story_of_everything():
+        assert wire.load_event(wire.dump_event(recorded)) == recorded
+    story = Story().confirmed_up_to(Stage.PLOT_OUTLINE)
+    assert wire.load_state(story.last.record) == story.session
+
+
+def test_repairs_stand_in_the_prefix_and_not_in_the_hash():
+    story = Story().started()
+    repaired = story.session.model_copy(update={"repairs": 2})
+    assert wire.state_prefix(wire.dump_state(repaired)) == (1, 2, story.session.sequence)
+    assert wire.load_state(wire.dump_state(repaired)).repairs == 2
+    assert wire.state_hash(repaired) == wire.state_hash(story.session)
+
+
+@given(
+    idea=st.text(max_size=60).filter(lambda text: "\x00" not in text),
+    chapters=st.integers(0, 60),
+    at=st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2100, 1, 1)),  # noqa: DTZ001
+)
+def test_commands_round_trip_with_any_text_and_time(idea: str, chapters: int, at: datetime):
+    sent = Envelope(
+        message_id=examples.a_uuid("message"),
+        session_id=SESSION,
+        user_id=idea,
+        correlation_id=SESSION,
+        at=at.replace(tzinfo=UTC),
+        message=m.StartGenesis(idea=idea, target_chapters=chapters),
+        command_no=1,
+    )
+    assert wire.load_envelope(wire.dump_envelope(sent)) == sent
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b"\xff\xfe",
+        b'"text"',
+        json.dumps({"type": "START_GENESIS", "id": "no uuid"}).encode(),
+    ],
+)
+def test_bytes_that_are_no_message_are_unreadable_and_nothing_else(value: bytes):
+    for load in (wire.load_envelope, wire.load_event, wire.load_request, wire.load_state):
+        with pytest.raises(wire.Unreadable):
+            load(value)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_unreadable_or_a_message(value: bytes):
+    for load in (wire.load_envelope, wire.load_event, wire.load_request, wire.load_state):
+        with contextlib.suppress(wire.Unreadable):
+            assert load(value) is not None
+
+
+def test_a_mutated_message_is_unreadable_or_another_message():
+    body = json.loads(wire.dump_envelope(envelope(messages()["CONFIRM_STAGE"])))
+    for name in body:
+        for value in (None, 1.5, "x", [], {}, True, -1):
+            with contextlib.suppress(wire.Unreadable):
+                assert wire.load_envelope(json.dumps({**body, name: value}).encode()).message
+
+
+def test_the_sentence_about_an_unreadable_message_holds_no_word_of_the_person():
+    body = json.loads(wire.dump_envelope(envelope(messages()["START_GENESIS"])))
+    body["payload"]["genre"] = "my secret " * 20
+    with pytest.raises(wire.Unreadable) as caught:
+        wire.load_envelope(json.dumps(body).encode())
+    assert "secret" not in str(caught.value)
+
+
+def test_a_body_of_a_newer_release_is_unreadable():
+    [first, *_] = a_story_of_everything()
+    body = json.loads(wire.dump_event(first))
+    with pytest.raises(wire.Unreadable):
+        wire.load_event(json.dumps({**body, "event_version": 99}).encode())
+
+
+def test_text_that_jsonb_cannot_hold_is_refused_at_the_door():
+    with pytest.raises(ValueError, match="U\\+0000"):
+        wire.parse_command("START_GENESIS", {"idea": "a\x00b"})
+    with pytest.raises(ValueError, match="Unicode"):
+        wire.parse_command("START_GENESIS", {"idea": "\ud800"})
+
+
+def test_events_carry_cloudevents_headers():
+    [first, *_] = a_story_of_everything()
+    headers = dict(wire.event_headers(first, "00-abc-def-01"))
+    assert headers["ce_type"] == b"session-started"
+    assert headers["ce_subject"] == str(SESSION).encode()
+    assert (headers["sequence"], headers["traceparent"]) == (b"1", b"00-abc-def-01")
