@@ -1,0 +1,71 @@
+"""A whole studio of its own for a bench: temporary data folder, free ports, provider `bench`, CPU per process."""
+
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+
+from connectors.settings import Settings
+from stack.launcher import Stack
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that are free now, all different."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in held]
+    finally:
+        for one in held:
+            one.close()
+
+
+def _folder() -> Path:
+    # PostgreSQL's user must be able to pass through it.
+    folder = Path(tempfile.mkdtemp(prefix="genesis-bench-"))
+    folder.chmod(0o711)
+    return folder
+
+
+@asynccontextmanager
+async def studio() -> AsyncIterator[Stack]:
+    """Every part started and healthy; all of it gone afterwards."""
+    folder = _folder()
+    api, postgres, kafka, controller, connect = free_ports(5)
+    settings = Settings(
+        data=folder / "data",
+        port=api,
+        postgres_port=postgres,
+        kafka_port=kafka,
+        kafka_controller_port=controller,
+        connect_port=connect,
+        bench_provider=True,
+    )
+    try:
+        async with Stack(settings) as stack:
+            yield stack
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+PARTS = ("postgres", "kafka", "connect", "worker", "generator", "projector", "api")
+
+
+def cpu(stack: Stack) -> dict[str, float]:
+    """CPU seconds each part has used so far, its children included."""
+    used: dict[str, float] = {}
+    for part in PARTS:
+        try:
+            process = psutil.Process(stack.pid(part))
+            family = [process, *process.children(recursive=True)]
+            used[part] = sum(sum(each.cpu_times()[:2]) for each in family)
+            # Backends that have ended are counted in their parent's children times.
+            used[part] += sum(process.cpu_times()[2:4])
+        except psutil.NoSuchProcess:
+            used[part] = 0.0
+    return used
