@@ -1,0 +1,129 @@
+"""What becomes of a generation: its proposal, its failure, or a result that nobody waits for any more."""
+
+from genesis.content.ids import ids_of, renumber
+from genesis.content.novel import content_hash
+from genesis.content.proposal import Provenance
+from genesis.content.sizes import DRAFT_CAP, size
+from genesis.session import events as e
+from genesis.session import identity
+from genesis.session import messages as m
+from genesis.session.answers import answer_to
+from genesis.session.decision import Decision
+from genesis.session.findings import findings_of
+from genesis.session.handles import HandleStatus, KeptAnswer
+from genesis.session.reasons import Reason
+from genesis.session.state import Draft, Generating, Review
+
+
+def succeeded(d: Decision, result: m.GenerationSucceeded) -> None:
+    phase = d.awaited(result.task_id)
+    if phase is None:
+        return _discard(d, result)
+    stage, slot = phase.task.stage, d.state.slot(phase.task.stage)
+    if result.stage != stage or size(result.candidates) > DRAFT_CAP[stage]:
+        code = "too_large" if result.stage == stage else "wrong_stage"
+        return _fail(d, phase, code, "The proposal could not be used.", result.attempt, result.provenance)
+    known = frozenset[str]().union(*(ids_of(each) for each in d.state.confirmed_contents().values()))
+    candidates, counters = renumber(stage, result.candidates, slot.counters, known)
+    draft = Draft(
+        proposal_id=phase.task.task_id,
+        stage=stage,
+        round=phase.task.round,
+        parent=phase.draft.proposal_id if phase.draft else None,
+        kind="feedback" if phase.task.feedback or phase.task.chips else "round",
+        candidates=candidates,
+        chosen=candidates[0].id if len(candidates) == 1 else "",
+        content_hash=content_hash(candidates),
+        command_id=phase.task.command_id,
+        created_at=d.at,
+        provenance=result.provenance,
+    )
+    d.emit(
+        e.ProposalMade(
+            stage=stage,
+            task_id=phase.task.task_id,
+            attempt=result.attempt,
+            proposal=draft,
+            counters=counters,
+            understood=result.understood,
+            not_understood=result.not_understood,
+            warnings=findings_of(d.state, draft, draft.chosen),
+        )
+    )
+    d.ask(stage, phase.handle.handle_id)
+    if phase.handle.kept:
+        with d.caused_by(phase.handle.kept):
+            answer_to(d, phase.handle.kept.answer)
+
+
+def _discard(d: Decision, result: m.GenerationSucceeded | m.GenerationFailed) -> None:
+    stopped = d.stopped(result.task_id)
+    if stopped is None:
+        return
+    d.emit(
+        e.GenerationDiscarded(
+            stage=stopped.stage,
+            task_id=stopped.task_id,
+            reason=stopped.reason,
+            provenance=result.provenance,
+        )
+    )
+
+
+def failed(d: Decision, failure: m.GenerationFailed) -> None:
+    phase = d.awaited(failure.task_id)
+    if phase is not None:
+        message = failure.message or "The proposal could not be made; try again."
+        _fail(d, phase, failure.code, message, failure.attempt, failure.provenance, failure.timed_out)
+    elif d.envelope.command_no is not None:
+        d.refuse(Reason.OVERTAKEN)
+    else:
+        _discard(d, failure)
+
+
+def _fail(
+    d: Decision,
+    phase: Generating,
+    code: str,
+    message: str,
+    attempt: int | None,
+    provenance: Provenance | None,
+    timed_out: bool = False,
+) -> None:
+    d.emit(
+        e.GenerationFailed(
+            stage=phase.task.stage,
+            task_id=phase.task.task_id,
+            handle_id=phase.handle.handle_id,
+            attempt=attempt,
+            code=code,
+            message=message,
+            timed_out=timed_out,
+            provenance=provenance,
+        )
+    )
+    settle_kept(d, phase.handle.kept, Reason.GENERATION_ENDED)
+    if phase.draft is not None:
+        d.ask(phase.task.stage, identity.fresh_handle_id(d.envelope.message_id, phase.task.stage))
+    d.pause_if_idle()
+
+
+def settle_kept(d: Decision, kept: KeptAnswer | None, reason: Reason) -> None:
+    if kept:
+        with d.caused_by(kept):
+            d.refuse(reason)
+
+
+def expire(d: Decision, message: m.HandleExpired) -> None:
+    phase = d.state.slot(message.stage).phase if d.maybe_state else None
+    if (
+        isinstance(phase, Review)
+        and not d.state.status.is_over
+        and phase.handle.handle_id == message.handle_id
+        and phase.handle.status is HandleStatus.WAITING
+        and phase.handle.expires_at == message.expires_at
+    ):
+        d.emit(e.InputExpired(stage=message.stage, handle_id=message.handle_id))
+        d.pause_if_idle()
+    else:
+        d.refuse(Reason.OVERTAKEN)
