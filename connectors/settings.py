@@ -19,6 +19,9 @@ class Settings(BaseSettings):
     cache: Path | None = None
     """Folder for downloaded jars, shared by installations. Unset: the user's cache folder."""
 
+    maven_repository: str | None = None
+    """URL of the Maven repository the jars come from. Unset: Maven Central."""
+
     host: str = "127.0.0.1"
     """Address the API listens on. Anything but a loopback address is refused in auth mode `local`."""
 
@@ -46,6 +49,10 @@ class Settings(BaseSettings):
     connect_url: str | None = None
     """URL of an external Kafka Connect with Debezium's PostgreSQL connector. Set: none is started."""
 
+    dbz_pw: SecretStr | None = None
+    """Password of the role genesis_debezium. Only for an external Connect, whose worker must have the same
+    GENESIS_DBZ_PW in its environment; unset, the launcher makes one."""
+
     database_dsn: SecretStr | None = None
     """DSN of this process's own least-privileged role. The launcher sets it per process."""
 
@@ -55,7 +62,7 @@ class Settings(BaseSettings):
     bootstrap: str = "127.0.0.1:9092"
     """Kafka bootstrap address this process uses. The launcher sets it."""
 
-    instance: str | None = None
+    instance: str | None = Field(default=None, min_length=1)
     """Static group membership id, stable over restarts, never shared by two living processes.
     Unset means dynamic membership; an empty string is refused, since it would make members fence each other."""
 
@@ -76,3 +83,6 @@ class Settings(BaseSettings):
 
     generator_concurrency: int = Field(default=8, ge=1)
     """Generations one generator process runs at once. More = more provider calls in parallel."""
+
+    stream_limit: int = Field(default=5000, ge=1)
+    """Event streams one API process keeps open at once; each may hold up to 4 MiB for a slow client."""

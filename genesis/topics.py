@@ -4,6 +4,12 @@ from dataclasses import dataclass, field
 
 DAY_MS = 24 * 3600 * 1000
 
+MESSAGE_BYTES = 2 << 20
+"""Most bytes of a message: producers, topics and consumers agree on it. A state at its cap and the events of
+one step stay below (content model §7); Kafka's own default, 1 MiB, would refuse them."""
+
+_LARGE = {"max.message.bytes": str(MESSAGE_BYTES)}
+
 APP_ID = "genesis"
 """Faust's application id, consumer group of the sessions agent and prefix of its changelog."""
 
@@ -20,11 +26,19 @@ class Topic:
     """True: as many partitions as the setting `partitions`; False: one."""
 
 
-COMMANDS = Topic("genesis.commands", "session id", ("Debezium", "generator"), {"retention.ms": str(7 * DAY_MS)})
-EVENTS = Topic("genesis.events", "session id", ("sessions agent",), {"retention.ms": "-1", "retention.bytes": "-1"})
-REQUESTS = Topic("genesis.generation.requests", "session id", ("sessions agent",), {"retention.ms": str(7 * DAY_MS)})
-PROGRESS = Topic("genesis.progress", "session id", ("generator",), {"retention.ms": str(3600 * 1000)})
-DEAD_LETTERS = Topic("genesis.dead-letters", "as the source", ("any consumer",), {"retention.ms": str(30 * DAY_MS)})
+COMMANDS = Topic(
+    "genesis.commands", "session id", ("Debezium", "generator"), {"retention.ms": str(7 * DAY_MS), **_LARGE}
+)
+EVENTS = Topic(
+    "genesis.events", "session id", ("sessions agent",), {"retention.ms": "-1", "retention.bytes": "-1", **_LARGE}
+)
+REQUESTS = Topic(
+    "genesis.generation.requests", "session id", ("sessions agent",), {"retention.ms": str(7 * DAY_MS), **_LARGE}
+)
+PROGRESS = Topic("genesis.progress", "session id", ("generator",), {"retention.ms": str(3600 * 1000), **_LARGE})
+DEAD_LETTERS = Topic(
+    "genesis.dead-letters", "as the source", ("any consumer",), {"retention.ms": str(30 * DAY_MS), **_LARGE}
+)
 SESSIONS_CHANGELOG = Topic(
     f"{APP_ID}-sessions-changelog",
     "session id",
@@ -33,6 +47,7 @@ SESSIONS_CHANGELOG = Topic(
         "cleanup.policy": "compact",
         "segment.bytes": str(32 << 20),
         "min.cleanable.dirty.ratio": "0.1",
+        **_LARGE,
     },
 )
 HEARTBEAT = Topic(

@@ -1,0 +1,56 @@
+"""`python -m streams`: one worker of the sessions agent, until SIGTERM; 0 after a clean stop."""
+
+import asyncio
+import logging
+import os
+import sys
+
+import faust
+import uvloop
+
+from connectors.settings import Settings
+from streams import app, sessions
+from streams.watchdog import Watchdog
+
+
+def main() -> int:
+    """Runs the worker. The faust command line is not used: it reads settings of its own and starts a web server."""
+    settings = Settings()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    # Per record and per heartbeat: too much, and of no use to an operator.
+    for chatty in ("faust", "mode", "aiokafka"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    # The policy, not a loop: the thread of the consumer makes a loop of its own.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop.run_until_complete(run(settings, loop))
+
+
+async def run(settings: Settings, loop: asyncio.AbstractEventLoop) -> int:
+    """The worker's life; returns its exit code."""
+    machine = app.declare(settings)
+    counters = sessions.Counters()
+    sessions.attach(machine, settings, counters)
+    machine.finalize()
+    machine.conf.datadir.mkdir(parents=True, exist_ok=True)
+    watchdog = loop.create_task(Watchdog(machine, settings, counters).run())
+    # The Faust worker installs the handlers of SIGTERM and SIGINT; its start returns once it has stopped.
+    worker = faust.Worker(machine, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
+    try:
+        await worker.start()
+    finally:
+        watchdog.cancel()
+    if worker.crash_reason:
+        logging.critical("the worker crashed: %s", type(worker.crash_reason).__name__)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    logging.shutdown()
+    # Everything is stopped and committed; Faust's way out would wait two seconds more for its own threads.
+    os._exit(code)
