@@ -95,11 +95,10 @@ async def _dbmate(settings: Settings) -> None:
 
 
 async def _set_passwords(connection: "asyncpg.Connection[asyncpg.Record]", settings: Settings) -> None:
-    secrets = secret_store.passwords(settings.data)
+    secrets = secret_store.passwords(settings)
     for role in secret_store.ROLES:
         statement = await connection.fetchval(
-            "SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', $1::text, $2::text) "
-            "FROM pg_roles WHERE rolname = $1",
+            "SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', $1::text, $2::text) FROM pg_roles WHERE rolname = $1",
             role,
             secrets[role],
         )

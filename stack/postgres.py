@@ -101,7 +101,7 @@ def prepare(settings: Settings) -> Cluster:
         folder = _reachable_folder(settings.data.absolute(), folder, user)
         binaries = _reachable_binaries(binaries, folder.parent, user)
     if not (folder / "PG_VERSION").exists():
-        _initialise(binaries, folder, user, secret_store.passwords(settings.data)[secret_store.ADMIN])
+        _initialise(binaries, folder, user, secret_store.passwords(settings)[secret_store.ADMIN])
     major = (folder / "PG_VERSION").read_text(encoding="ascii").strip()
     if major != "18":
         raise PostgresFailed(
@@ -118,9 +118,15 @@ def prepare(settings: Settings) -> Cluster:
     return Cluster(binaries, folder, user, settings.postgres_port)
 
 
+def address(settings: Settings) -> tuple[str, int, str]:
+    """Host, port and database of the server, as Debezium is to reach it."""
+    parts = urlsplit(dsn(settings))
+    return parts.hostname or "127.0.0.1", parts.port or 5432, parts.path.strip("/")
+
+
 def dsn(settings: Settings, role: str = secret_store.ADMIN, database: str | None = None) -> str:
     """The DSN of a role: on the embedded server, or on the external one with the role's name put in."""
-    secrets = secret_store.passwords(settings.data)
+    secrets = secret_store.passwords(settings)
     if settings.postgres_dsn is None:
         name = database or DATABASE
         return f"postgresql://{role}:{quote(secrets[role])}@127.0.0.1:{settings.postgres_port}/{name}"

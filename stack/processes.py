@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from connectors.settings import Settings
+
 LOG_BYTES = 8 << 20
 """Size in bytes past which a log is moved aside; one older log is kept, so a part holds about twice this."""
 
@@ -33,6 +35,8 @@ class Command:
     """After so long without an end the part is killed."""
     death_signal: signal.Signals = signal.SIGKILL
     """What the kernel sends when the launcher is gone (Linux)."""
+    leaves: tuple[Path, Path] | None = None
+    """A file that a clean end leaves behind, and the name it gets then: half a file never has that name."""
 
     def tethered(self) -> tuple[str, ...]:
         """The command line that runs `argv` as `user` and bound to this process's life."""
@@ -41,8 +45,9 @@ class Command:
         return (*head, str(uid), str(gid), *self.argv)
 
     def environment(self) -> dict[str, str]:
-        """The launcher's environment with this command's own on top."""
-        return {**os.environ, **self.env}
+        """The launcher's environment with this command's own on top; settings, some secret, are left out."""
+        settings = {f"GENESIS_{name}".upper() for name in Settings.model_fields}
+        return {name: value for name, value in os.environ.items() if name not in settings} | dict(self.env)
 
 
 async def spawn(command: Command, log: Path) -> asyncio.subprocess.Process:

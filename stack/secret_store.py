@@ -5,6 +5,8 @@ import os
 import secrets
 from pathlib import Path
 
+from connectors.settings import Settings
+
 ADMIN = "postgres"
 """Superuser of the embedded server."""
 
@@ -18,8 +20,18 @@ ROLES: tuple[str, ...] = (
 """One least-privileged database role per process that talks to Postgres (design §9)."""
 
 
-def passwords(data: Path) -> dict[str, str]:
-    """The password of the administrator and of each role; missing ones are made and kept (0600)."""
+def passwords(settings: Settings) -> dict[str, str]:
+    """The password of the administrator and of each role; missing ones are made and kept (0600).
+
+    GENESIS_DBZ_PW stands above the file: an external Connect has the password from there.
+    """
+    kept = _kept(settings.data)
+    if settings.dbz_pw is not None:
+        return kept | {"genesis_debezium": settings.dbz_pw.get_secret_value()}
+    return kept
+
+
+def _kept(data: Path) -> dict[str, str]:
     file = data / "secrets.json"
     known: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     missing = [role for role in (ADMIN, *ROLES) if role not in known]
