@@ -57,7 +57,7 @@ class Due:
     command_id: UUID
     session_id: UUID
     message: HandleExpired | GenerationFailed
-    correlation_id: UUID | None
+    correlation_id: UUID
 
 
 class Deadlines:
@@ -98,7 +98,7 @@ ORDER BY expires_at, id LIMIT $3
 """
 
 GENERATIONS = """
-SELECT id, session_id, stage, deadline AS at
+SELECT id, session_id, stage, correlation_id, deadline AS at
 FROM async_tasks
 WHERE status = 'RUNNING' AND deadline <= now() AND (deadline, id) > ($1, $2)
 ORDER BY deadline, id LIMIT $3
@@ -232,7 +232,7 @@ def _generation_late(row: asyncpg.Record) -> Due:
             timed_out=True,
             message="No proposal came in time, so the generation was ended. Ask for it again.",
         ),
-        correlation_id=None,
+        correlation_id=row["correlation_id"],
     )
 
 
