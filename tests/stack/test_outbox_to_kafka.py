@@ -25,8 +25,8 @@ async def insert(stack, payload: str, key: str | None = None) -> tuple[uuid.UUID
     try:
         row = await connection.fetchval(
             "INSERT INTO door.event_outbox"
-            " (topic, partition_key, payload, traceparent, command_id, command_no, command_type)"
-            " VALUES ($1, $2, $3, NULL, $4, 7, 'START_GENESIS') RETURNING id",
+            " (topic, partition_key, payload, created_at, command_id, command_no, command_type)"
+            " VALUES ($1, $2, $3, clock_timestamp(), $4, 7, 'START_GENESIS') RETURNING id",
             TOPIC,
             key,
             payload,
