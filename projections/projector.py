@@ -1,0 +1,338 @@
+"""Projects messages of genesis.events: all read models, positions and outcomes of a batch in one transaction."""
+
+import base64
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from connectors.postgres import Connection
+from genesis import wire
+from genesis.errors import GenesisError
+from genesis.session import events as e
+from genesis.session.evolve import evolve
+from genesis.session.stages import Stage
+from genesis.session.state import Session
+from projections.domain_events.project import Message, Remains, remains, unreadable_body
+from projections.handles.project import Handles
+from projections.novels.project import novel_row
+from projections.session_view import queries as session_view
+from projections.session_view.project import Views
+from projections.settled import Settled
+from projections.tasks.project import Tasks
+
+log = logging.getLogger(__name__)
+
+CACHED_CHARACTERS = 32 << 20
+"""JSON of the sessions that are kept in memory between batches; as objects they take several times that."""
+
+_PROJECT = f"SELECT project_batch({', '.join(f'${number}' for number in range(1, 22))})"
+
+
+class Overtaken(GenesisError):
+    """Another projector has moved the positions on; read them anew and go on from there."""
+
+
+class Refused(GenesisError):
+    """This batch can't be projected as it is: the fold or PostgreSQL refuses it, or the history is another one."""
+
+
+@dataclass(slots=True)
+class Known:
+    """A session as its events so far leave it."""
+
+    session: Session | None = None
+    inconsistent: bool = False
+    sizes: dict[Stage | None, int] = field(default_factory=dict)
+    """Characters of JSON: of each slot, and under None of the rest."""
+
+    @property
+    def size(self) -> int:
+        """Characters of JSON."""
+        return sum(self.sizes.values())
+
+
+class Cache:
+    """The sessions last touched, bounded by their size."""
+
+    def __init__(self, limit: int = CACHED_CHARACTERS) -> None:
+        self._limit = limit
+        self._known: OrderedDict[UUID, Known] = OrderedDict()
+        self._size = 0
+
+    def get(self, session_id: UUID) -> Known | None:
+        """What is known of this session, if it still is."""
+        return self._known.get(session_id)
+
+    def put(self, session_id: UUID, known: Known) -> None:
+        """Remember this session as it is now, and forget those that were touched longest ago."""
+        self.drop(session_id)
+        self._known[session_id] = known
+        self._size += known.size
+        while self._size > self._limit:
+            self._size -= self._known.popitem(last=False)[1].size
+
+    def drop(self, session_id: UUID) -> None:
+        """Forget this session."""
+        if known := self._known.pop(session_id, None):
+            self._size -= known.size
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._known.clear()
+        self._size = 0
+
+
+class Projector:
+    """Projects batch after batch over one connection, whose search_path names the schema that is filled."""
+
+    def __init__(self, connection: Connection, *, notify: bool = True, cache: Cache | None = None) -> None:
+        self._connection = connection
+        self._notify = notify
+        self._cache = cache or Cache()
+        self.positions: dict[int, int] = {}
+        """Offset that is to be projected next, per partition."""
+        self.quarantined = 0
+        """Messages put into quarantine since the start, forks among them."""
+
+    async def open(self, partitions: int) -> None:
+        """Begin where the read models stand; partitions that they do not know yet begin at 0."""
+        self._cache.clear()
+        await self._connection.execute(
+            "INSERT INTO projection_positions SELECT n, 0 FROM generate_series(0, $1 - 1) n ON CONFLICT DO NOTHING",
+            partitions,
+        )
+        rows = await self._connection.fetch("SELECT kafka_partition, next_offset FROM projection_positions")
+        self.positions = {row["kafka_partition"]: row["next_offset"] for row in rows}
+
+    async def project(self, messages: Sequence[Message]) -> None:
+        """Project these messages: in one transaction or, where one of them is refused, each in its own.
+
+        They are in the order of their partition and begin at its position. Afterwards each of them is a row of the
+        history, a repeat of one, or in quarantine. Raises Overtaken, with nothing written, and what asyncpg raises
+        while the server is away.
+        """
+        try:
+            await self._write(messages)
+        except Refused as error:
+            log.warning("a batch of %d messages goes one by one: %s", len(messages), error)
+            self._cache.clear()
+            for message in messages:
+                await self._project_alone(message)
+
+    async def _project_alone(self, message: Message) -> None:
+        try:
+            await self._write([message])
+        except Refused as error:
+            self._cache.clear()
+            await self._write([message], refused=str(error))
+
+    async def _write(self, messages: Sequence[Message], refused: str | None = None) -> None:
+        batch = _Batch([_read(message, refused) for message in messages])
+        batch.known = await self._recall(batch.sessions())
+        try:
+            batch.fold()
+            arguments = batch.arguments()
+        except Exception as error:
+            # Whatever it is, it must stop one event and not the partition.
+            log.exception("a batch could not be folded")
+            raise Refused(f"the projection failed on it ({type(error).__name__})") from error
+        try:
+            forks: int = await self._connection.fetchval(
+                _PROJECT, *self._moves(messages), *arguments, self._notification(messages)
+            )
+        except asyncpg.PostgresError as error:
+            if error.sqlstate == "GE002":
+                raise Overtaken from error
+            if error.sqlstate == "GE001" or (error.sqlstate or "")[:2] in ("22", "23", "54"):
+                # Not the message: it quotes values, which are the person's words.
+                raise Refused(f"{type(error).__name__} ({error.sqlstate})") from error
+            raise
+        except ValueError as error:  # asyncpg's own DataError: a value that has no such type
+            raise Refused(type(error).__name__) from error
+        for message in messages:
+            self.positions[message.partition] = message.offset + 1
+        self._remember(batch, forks)
+
+    def _moves(self, messages: Sequence[Message]) -> tuple[list[int], list[int], list[int]]:
+        after = {message.partition: message.offset + 1 for message in messages}
+        return list(after), [self.positions[partition] for partition in after], list(after.values())
+
+    def _notification(self, messages: Sequence[Message]) -> str | None:
+        if not self._notify:
+            return None
+        last = {message.partition: message.offset for message in messages}
+        return orjson.dumps([{"partition": key, "offset": value} for key, value in last.items()]).decode()
+
+    async def _recall(self, sessions: set[UUID]) -> dict[UUID, Known]:
+        known: dict[UUID, Known] = {}
+        for session_id in sessions:
+            if cached := self._cache.get(session_id):
+                known[session_id] = replace(cached)
+        if missing := sessions - known.keys():
+            loaded = await session_view.load(self._connection, list(missing))
+            for session_id in missing:
+                row = loaded.get(session_id)
+                known[session_id] = Known(row.session, row.inconsistent, {None: row.size}) if row else Known()
+        return known
+
+    def _remember(self, batch: "_Batch", forks: int) -> None:
+        for session_id, known in batch.known.items():
+            if forks or known.session is None or known.session.status.is_over:
+                self._cache.drop(session_id)
+            else:
+                self._cache.put(session_id, known)
+        put_aside = forks + len(batch.quarantined)
+        if put_aside:
+            self.quarantined += put_aside
+            log.error("%d messages of genesis.events went into quarantine", put_aside)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A message and what could be made of it: an event, or what is left of one and why it is."""
+
+    message: Message
+    recorded: e.Recorded | None
+    left: Remains | None = None
+    reason: str = ""
+    kind: str = "unreadable"
+
+    @property
+    def session_id(self) -> UUID | None:
+        if self.recorded is not None:
+            return self.recorded.session_id
+        return self.left.session_id if self.left else None
+
+
+def _read(message: Message, refused: str | None) -> _Read:
+    if refused is not None:
+        return _Read(message, None, remains(message), refused, "refused")
+    try:
+        recorded = wire.load_event(message.value or b"")
+    except (wire.Unreadable, RecursionError) as error:
+        return _Read(message, None, remains(message), str(error))
+    if message.key != str(recorded.session_id).encode():
+        return _Read(message, None, remains(message), "its key is not the id of its session")
+    return _Read(message, recorded)
+
+
+class _Batch:
+    """What a batch of messages comes to: the arguments of one call of project_batch."""
+
+    def __init__(self, read: Sequence[_Read]) -> None:
+        self.known: dict[UUID, Known] = {}
+        self.quarantined: list[dict[str, Any]] = []
+        self._read = read
+        self._bodies: list[str] = []
+        self._partitions: list[int] = []
+        self._offsets: list[int] = []
+        self._fresh: list[bool | None] = []
+        self._inconsistent: dict[UUID, dict[str, Any]] = {}
+        self._views = Views()
+        self._handles = Handles()
+        self._tasks = Tasks()
+        self._novels: list[dict[str, Any]] = []
+        self._settled = Settled()
+
+    def sessions(self) -> set[UUID]:
+        """The sessions that the messages are about."""
+        return {one.session_id for one in self._read if one.session_id is not None}
+
+    def fold(self) -> None:
+        """Let each event change its session, as the kernel does it, and note what becomes of it."""
+        for one in self._read:
+            if one.recorded is None:
+                self._put_aside(one, one.left or remains(one.message), one.reason, one.kind)
+            else:
+                self._take(one, one.recorded)
+
+    def _take(self, one: _Read, recorded: e.Recorded) -> None:
+        known = self.known[recorded.session_id]
+        before = known.session
+        sequence = before.sequence if before else 0
+        fresh: bool | None = recorded.sequence > sequence
+        if fresh and known.inconsistent and recorded.sequence > sequence + 1:
+            fresh = None  # an earlier event lies in quarantine: the history goes on, the views wait for a repair
+        if fresh:
+            try:
+                after = evolve(before, recorded)
+            except ValueError as error:
+                reason = f"it cannot follow what came before ({type(error).__name__})"
+                return self._put_aside(one, remains(one.message), reason, "refused")
+            known.session = after
+            self._views.add(recorded, before, after)
+            self._handles.add(recorded, before, after)
+            self._tasks.add(recorded)
+            if row := novel_row(recorded.event):
+                self._novels.append(row)
+        self._settled.add(recorded)
+        self._append(one.message, one.message.value or b"", fresh)
+
+    def _put_aside(self, one: _Read, left: Remains, reason: str, kind: str) -> None:
+        message = one.message
+        self.quarantined.append(
+            {
+                "partition": message.partition,
+                "offset": message.offset,
+                "session_id": left.session_id,
+                "sequence": left.sequence,
+                "event_id": left.event_id,
+                "kind": kind,
+                "reason": reason,
+                "key": _base64(message.key),
+                "value": _base64(message.value),
+                "headers": [[name, _base64(value)] for name, value in message.headers],
+            }
+        )
+        self._settled.add_unreadable(left.causation_id, left.event_type, left.payload, left.at)
+        if left.session_id is None:
+            return
+        known = self.known[left.session_id]
+        known.inconsistent = True
+        owner = known.session.user_id if known.session else left.user_id
+        self._inconsistent[left.session_id] = {"session_id": left.session_id, "user_id": owner or "", "at": left.at}
+        body = unreadable_body(
+            message, left, user_id=owner, reason=reason, own_id=one.recorded is not None or kind != "refused"
+        )
+        if body is not None:
+            self._append(message, body, None)
+
+    def _append(self, message: Message, body: bytes, fresh: bool | None) -> None:
+        self._bodies.append(body.decode())
+        self._partitions.append(message.partition)
+        self._offsets.append(message.offset)
+        self._fresh.append(fresh)
+
+    def arguments(self) -> tuple[Any, ...]:
+        """The arguments of project_batch between positions and notification; None where there is nothing."""
+        heads, stages, sizes = self._views.rows()
+        for session_id, written in sizes.items():
+            known = self.known[session_id]
+            known.sizes = known.sizes | written
+        bodies = self._bodies or None
+        return (
+            bodies,
+            self._partitions if bodies else None,
+            self._offsets if bodies else None,
+            self._fresh if bodies else None,
+            heads or None,
+            stages or None,
+            list(self._handles.changed.values()) or None,
+            list(self._handles.opened.values()) or None,
+            list(self._tasks.requested.values()) or None,
+            list(self._tasks.ended.values()) or None,
+            self._novels or None,
+            self.quarantined or None,
+            list(self._inconsistent.values()) or None,
+            *(self._settled.columns() or (None, None, None, None)),
+        )
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()

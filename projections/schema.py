@@ -1,0 +1,56 @@
+"""Makes the schema of the read models out of the schema.sql of each folder."""
+
+import hashlib
+
+import asyncpg
+
+from genesis.errors import GenesisError
+from projections import sql
+
+PACKAGES = (
+    "projections",
+    "projections.domain_events",
+    "projections.session_view",
+    "projections.handles",
+    "projections.tasks",
+    "projections.novels",
+)
+"""Where the schema.sql files lie, in the order in which they are run."""
+
+OWNER = "genesis_projector"
+READERS = ("genesis_door", "genesis_sweeper")
+
+
+class SchemaOfAnotherRelease(GenesisError):
+    """The read models were made by another release; drop the schema `read` while nothing runs and start again:
+    the projector fills it anew from genesis.events."""
+
+
+async def create(connection: "asyncpg.Connection[asyncpg.Record]", schema: str = "read") -> None:
+    """Make the read models in `schema`, empty, if they are not there; `connection` is an administrator's.
+
+    The projector owns them, the door and the sweeper may read them. Raises SchemaOfAnotherRelease where the
+    schema was made of other files.
+    """
+    sources = [sql.read(package, "schema.sql") for package in PACKAGES]
+    fingerprint = hashlib.sha256("\0".join(sources).encode()).hexdigest()
+    quoted = '"' + schema.replace('"', '""') + '"'
+    async with connection.transaction():
+        # Two starts at once: the second waits here and then finds the schema made.
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('genesis read schema', 0))")
+        if await connection.fetchval("SELECT to_regclass($1)", f"{quoted}.projection_schema") is not None:
+            made_of = await connection.fetchval(f"SELECT fingerprint FROM {quoted}.projection_schema")
+            if made_of != fingerprint:
+                raise SchemaOfAnotherRelease
+            return
+        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted} AUTHORIZATION {OWNER}")
+        await connection.execute(f"SET LOCAL ROLE {OWNER}")
+        await connection.execute(f"SET LOCAL search_path TO {quoted}")
+        for source in sources:
+            await connection.execute(source)
+        await connection.execute("INSERT INTO projection_schema (fingerprint) VALUES ($1)", fingerprint)
+        readers = ", ".join(READERS)
+        await connection.execute(f"GRANT USAGE ON SCHEMA {quoted} TO {readers}")
+        await connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {quoted} TO {readers}")
+        await connection.execute(f"REVOKE ALL ON quarantine FROM {readers}")
+        await connection.execute(f"REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA {quoted} FROM PUBLIC")
