@@ -253,9 +253,12 @@ def state_prefix(record: bytes) -> tuple[int, int, int]:
 
 
 def state_hash(state: Session) -> str:
-    """SHA-256 of what is saved of a session, its prefix left out: equal for a state and its rebuild."""
+    """SHA-256 of what is saved of a session, its prefix left out: equal for a state and its rebuild.
+
+    Over canonical JSON: a history that was kept in jsonb comes back with the keys of its maps in another order.
+    """
     record = dump_state(state)
-    return hashlib.sha256(record[record.index(b"\n") + 1 :]).hexdigest()
+    return hashlib.sha256(canonical_json(from_json(record[record.index(b"\n") + 1 :]))).hexdigest()
 
 
 def canonical_json(value: Any) -> bytes:

@@ -85,6 +85,15 @@ async def test_the_history_gives_back_the_bodies_that_the_log_holds(desk: Desk):
     assert hash_of(fold(wire.load_event(event.body) for event in stored)) == hash_of(tale.state)
 
 
+async def test_a_session_in_the_middle_can_be_rebuilt_from_its_history(desk: Desk):
+    tale = Tale()
+    tale.confirmed_up_to(Stage.CHARACTERS)
+    desk.log.extend(tale.history)
+    await desk.project()
+    stored = await history.after(desk.connection, tale.id, 0, 1000)
+    assert hash_of(fold(wire.load_event(event.body) for event in stored)) == hash_of(tale.state)
+
+
 async def test_the_finished_novel_can_be_read_whole_by_its_owner_alone(desk: Desk):
     tale = whole()
     desk.log.extend(tale.history)
@@ -143,7 +152,7 @@ async def test_an_early_answer_is_kept_in_its_handle_and_then_applied(desk: Desk
     _, handle = await handles.of_session(desk.connection, tale.id, 10)
     assert (handle.status, handle.answer_command_id) == ("RESUMED", answer)
     told = await history.of_command(desk.connection, tale.id, answer)
-    assert [event.event_type for event in told][0] == "input-received"
+    assert told[0].event_type == "input-received"
     assert {"stage-confirmed", "stage-entered"} <= {event.event_type for event in told}
     assert {orjson.loads(event.body)["causation_id"] for event in told} == {str(answer)}
 
