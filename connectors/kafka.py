@@ -1,11 +1,14 @@
 """Kafka clients as every process makes them: idempotent producers, consumers that commit by hand."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from connectors.settings import Settings
 from genesis.topics import MESSAGE_BYTES
+
+Client: TypeAlias = Any
+"""An AIOKafkaProducer or AIOKafkaConsumer; aiokafka is only half typed, which strict type checks refuse."""
 
 SESSION_SECONDS = 15.0
 """Session timeout: how long a silent member of a consumer group keeps its partitions."""
@@ -17,7 +20,7 @@ REBALANCE_SECONDS = 30.0
 """How long members may take to give up their partitions in a rebalance."""
 
 
-def producer(settings: Settings, **overrides: Any) -> AIOKafkaProducer:
+def producer(settings: Settings, **overrides: Any) -> Client:
     """A producer whose acknowledged record is on all in-sync replicas, once and in order; not started.
 
     Keys are placed as Java does it (murmur2, aiokafka's default), so that a key has one partition whoever
@@ -35,7 +38,7 @@ def producer(settings: Settings, **overrides: Any) -> AIOKafkaProducer:
     return AIOKafkaProducer(**{**options, **overrides})
 
 
-def group_consumer(settings: Settings, group: str, **overrides: Any) -> AIOKafkaConsumer:
+def group_consumer(settings: Settings, group: str, **overrides: Any) -> Client:
     """A member of a consumer group that commits by hand and starts at the beginning; not started, not subscribed.
 
     `Settings.instance` makes its membership static: a killed process has its partitions back at once. Unset
@@ -56,7 +59,7 @@ def group_consumer(settings: Settings, group: str, **overrides: Any) -> AIOKafka
     return AIOKafkaConsumer(**{**options, **overrides})
 
 
-def listener(settings: Settings, *topics: str, **overrides: Any) -> AIOKafkaConsumer:
+def listener(settings: Settings, *topics: str, **overrides: Any) -> Client:
     """A consumer without a group that hears what comes from now on in all partitions of `topics`; not started."""
     options: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap,
