@@ -137,7 +137,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 async def _work(settings: Settings, dsn: str) -> None:
     while True:
-        connection = await _connected(dsn, settings.sweep_seconds)
+        connection = await connected(dsn, settings.sweep_seconds)
         try:
             await _sweep_on(connection, settings.sweep_seconds)
         except UNAVAILABLE as error:
@@ -147,7 +147,11 @@ async def _work(settings: Settings, dsn: str) -> None:
             connection.terminate()
 
 
-async def _connected(dsn: str, sweep_seconds: float) -> "asyncpg.Connection[asyncpg.Record]":
+async def connected(dsn: str, sweep_seconds: float) -> "asyncpg.Connection[asyncpg.Record]":
+    """The one connection of a sweeper, waited for with growing pauses.
+
+    Raises DatabaseRefused, and DatabaseUnavailable after GIVE_UP_SECONDS.
+    """
     async for attempt in stamina.retry_context(
         on=DatabaseUnavailable, attempts=None, timeout=GIVE_UP_SECONDS, wait_initial=0.2, wait_max=15.0
     ):
