@@ -21,7 +21,10 @@ PARALLEL = 8
 """Downloads at once."""
 
 ATTEMPTS = 6
-"""Tries for one jar, each going on where the last was cut off; pauses of 0.5, 1, 2, 4, 8 s between them."""
+"""Tries for one jar, each going on where the last was cut off."""
+
+FIRST_PAUSE = 0.5
+"""Seconds before the second try; doubled with each further one."""
 
 
 class JarsUnavailable(GenesisError):
@@ -151,7 +154,7 @@ async def _fetch_all(repository: str, jars: tuple[Jar, ...], root: Path, told: C
 async def _fetch(client: httpx.AsyncClient, url: str, jar: Jar, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    pause = 0.5
+    pause = FIRST_PAUSE
     for attempt in range(1, ATTEMPTS + 1):
         try:
             resumed = await _download(client, url, part)
@@ -182,7 +185,7 @@ async def _fetch(client: httpx.AsyncClient, url: str, jar: Jar, target: Path) ->
 async def _download(client: httpx.AsyncClient, url: str, part: Path) -> bool:
     """Appends to `part` what is missing; True if it went on from an earlier piece."""
     have = await asyncio.to_thread(lambda: part.stat().st_size if part.exists() else 0)
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     async with client.stream("GET", url, headers=headers) as response:
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             # The piece is as long as the file or longer: its hash decides, and failing that it starts anew.
@@ -190,7 +193,7 @@ async def _download(client: httpx.AsyncClient, url: str, part: Path) -> bool:
         response.raise_for_status()
         resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
         with part.open("ab" if resumed else "wb") as file:
-            async for piece in response.aiter_bytes(1 << 16):
+            async for piece in response.aiter_raw():
                 file.write(piece)
     return resumed
 

@@ -79,7 +79,7 @@ def application(settings: Settings, name: str, client: httpx.AsyncClient) -> Par
     kind = name.partition("-")[0]
     command = Command(
         argv=(sys.executable, "-P", "-m", MODULES[kind]),
-        env=_environment(settings, kind, name),
+        env=environment(settings, name),
         stop_seconds=30.0,
     )
     if kind != API:
@@ -100,8 +100,10 @@ def api_url(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
-def _environment(settings: Settings, kind: str, name: str) -> dict[str, str]:
-    environment = {
+def environment(settings: Settings, name: str) -> dict[str, str]:
+    """What a process of our own gets: its settings, and the DSN of its own role, of no other."""
+    kind = name.partition("-")[0]
+    given = {
         "GENESIS_PART": name,
         "GENESIS_DATA": str(settings.data.absolute()),
         "GENESIS_BOOTSTRAP": kafka.bootstrap(settings),
@@ -113,9 +115,9 @@ def _environment(settings: Settings, kind: str, name: str) -> dict[str, str]:
         value = getattr(settings, field)
         if field not in _OWN and value is not None:
             plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-            environment[f"GENESIS_{field.upper()}"] = plain
+            given[f"GENESIS_{field.upper()}"] = plain
     if kind in _ROLES:
-        environment["GENESIS_DATABASE_DSN"] = postgres.dsn(settings, _ROLES[kind])
+        given["GENESIS_DATABASE_DSN"] = postgres.dsn(settings, _ROLES[kind])
     if kind == PROJECTOR:
-        environment["GENESIS_SWEEPER_DSN"] = postgres.dsn(settings, "genesis_sweeper")
-    return environment
+        given["GENESIS_SWEEPER_DSN"] = postgres.dsn(settings, "genesis_sweeper")
+    return given

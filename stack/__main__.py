@@ -1,0 +1,5 @@
+"""`python -m stack`: the same as the console command `genesis`."""
+
+from stack.cli import main
+
+main()

@@ -1,0 +1,224 @@
+"""Supervision with real processes: restarts, back-off, stops, silence, and no orphans."""
+
+import asyncio
+import os
+import signal
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from connectors import liveness
+from connectors.settings import Settings
+from stack import supervision
+from stack.processes import Command, trim
+from stack.supervision import Part, PartFailed, Supervisor
+
+
+def program(text: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", textwrap.dedent(text))
+
+
+REPORTS = """
+    import signal, sys, time
+    from connectors import liveness
+    from connectors.settings import Settings
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    liveness.report(Settings(), "piece", "ready")
+    while True: time.sleep(60)
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path / "data")
+
+
+@pytest.fixture
+async def supervise(settings):
+    begun: list[Supervisor] = []
+
+    def begin(text: str, **options) -> Supervisor:
+        command = Command(program(text), env={"GENESIS_DATA": str(settings.data)}, **options)
+        supervisor = Supervisor(settings, Part("piece", lambda: command))
+        supervisor.start()
+        begun.append(supervisor)
+        return supervisor
+
+    yield begin
+    for supervisor in begun:
+        await supervisor.stop()
+
+
+async def until(condition, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        # A zombie waits for nobody but its parent: it does no harm and no work.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def test_a_part_that_was_killed_is_back_with_another_pid(supervise):
+    piece = supervise(REPORTS)
+    await piece.wait_ready(20)
+    first = piece.pid
+
+    piece.kill(signal.SIGKILL)
+    await piece.wait_ready(20)
+
+    assert piece.pid != first
+    assert piece.standing.restarts == 1
+    assert piece.standing.why == "was ended by SIGKILL"
+
+
+async def test_a_part_killed_by_a_stranger_is_back_too(supervise):
+    piece = supervise(REPORTS)
+    await piece.wait_ready(20)
+    first = piece.pid
+
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: piece.standing.restarts == 1)
+    await piece.wait_ready(20)
+
+    assert piece.pid != first
+
+
+async def test_a_part_that_always_fails_is_restarted_ever_more_slowly_and_its_log_is_shown(supervise, monkeypatch):
+    monkeypatch.setattr(supervision, "FIRST_PAUSE", 0.01)
+    piece = supervise("print('the reason is this'); raise SystemExit(3)")
+
+    with pytest.raises(PartFailed, match=r"exit code 3(.|\n)*the reason is this"):
+        await piece.wait_ready(20, failures=3)
+
+
+def test_the_pauses_grow_to_their_limit():
+    pauses = [min(supervision.LONGEST_PAUSE, supervision.FIRST_PAUSE * 2**n) for n in range(12)]
+
+    assert pauses[:4] == [0.2, 0.4, 0.8, 1.6]
+    assert pauses[-1] == 30.0
+
+
+async def test_a_program_that_is_missing_fails_with_its_name(settings):
+    command = Command(("/nowhere/at-all",))
+    piece = Supervisor(settings, Part("piece", lambda: command))
+    piece.start()
+
+    with pytest.raises(PartFailed, match=r"/nowhere/at-all|FileNotFoundError"):
+        await piece.wait_ready(20, failures=1)
+    await piece.stop()
+
+
+async def test_a_part_that_ignores_the_stop_is_killed_after_its_limit(supervise):
+    piece = supervise(
+        REPORTS.replace("lambda *_: sys.exit(0)", "signal.SIG_IGN"),
+        stop_seconds=0.3,
+    )
+    await piece.wait_ready(20)
+    pid = piece.pid
+
+    await piece.stop()
+
+    assert not alive(pid)
+    assert piece.standing.state == "stopped"
+
+
+async def test_a_part_that_falls_silent_is_killed_though_its_process_lives(supervise, monkeypatch):
+    monkeypatch.setattr(supervision, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(supervision, "WATCH_EVERY", 0.1)
+    piece = supervise(REPORTS.replace('"ready")', '"ready", watched=True)'))
+    await piece.wait_ready(20)
+
+    await until(lambda: piece.standing.restarts > 0)
+
+    assert piece.standing.why == "was ended by SIGKILL"
+
+
+async def test_a_part_that_never_promised_to_speak_may_be_silent(supervise, monkeypatch):
+    monkeypatch.setattr(supervision, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(supervision, "WATCH_EVERY", 0.05)
+    looks = 0
+
+    async def counted(self, pid):
+        nonlocal looks
+        looks += 1
+        return await serving(self, pid)
+
+    serving = Supervisor._serving
+    monkeypatch.setattr(Supervisor, "_serving", counted)
+    piece = supervise(REPORTS)
+    await piece.wait_ready(20)
+
+    await until(lambda: looks > 10)
+
+    assert piece.standing.restarts == 0
+
+
+def test_an_old_word_is_no_life_sign(settings):
+    liveness.report(settings, "piece", "ready")
+    liveness.forget(settings, "piece")
+
+    assert liveness.read(settings, "piece") is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the death signal is the Linux kernel's")
+async def test_no_part_outlives_a_launcher_killed_with_sigkill(settings):
+    launcher = await asyncio.create_subprocess_exec(
+        *program(
+            f"""
+            import asyncio
+            from pathlib import Path
+            from connectors.settings import Settings
+            from stack.processes import Command
+            from stack.supervision import Part, Supervisor
+
+            async def main():
+                command = Command({program(REPORTS)!r}, env={{"GENESIS_DATA": {str(settings.data)!r}}})
+                piece = Supervisor(Settings(data=Path({str(settings.data)!r})), Part("piece", lambda: command))
+                piece.start()
+                await asyncio.sleep(60)
+
+            asyncio.run(main())
+            """
+        )
+    )
+    await until(lambda: liveness.read(settings, "piece") is not None)
+    piece = liveness.read(settings, "piece").pid
+    assert alive(piece)
+
+    launcher.kill()
+    await launcher.wait()
+
+    await until(lambda: not alive(piece))
+
+
+def test_a_log_past_its_limit_is_cut_under_the_writer(tmp_path):
+    log = tmp_path / "piece.log"
+    with log.open("a") as writer:
+        writer.write("x" * 100)
+        writer.flush()
+
+        assert trim(log, limit=50)
+        writer.write("after")
+
+    assert log.read_text() == "after"
+    assert (tmp_path / "piece.log.1").read_text() == "x" * 100
+
+
+def test_settings_of_the_launcher_do_not_reach_a_part_by_themselves(monkeypatch):
+    monkeypatch.setenv("GENESIS_POSTGRES_DSN", "postgresql://postgres:secret@db/genesis")
+    monkeypatch.setenv("GENESIS_KEY_OF_A_PROVIDER", "kept")
+
+    environment = Command(("/bin/true",), env={"GENESIS_PART": "piece"}).environment()
+
+    assert "GENESIS_POSTGRES_DSN" not in environment
+    assert environment["GENESIS_KEY_OF_A_PROVIDER"] == "kept"
+    assert environment["GENESIS_PART"] == "piece"
