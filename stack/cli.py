@@ -96,9 +96,9 @@ async def _run(settings: Settings, parts: tuple[str, ...], log: str) -> int:
             start = asyncio.create_task(stack.start())
             await asyncio.wait({start, asked}, return_when=asyncio.FIRST_COMPLETED)
             if not start.done():
-                # `start` stops by itself what it has started.
                 start.cancel()
                 await asyncio.wait({start})
+                await stack.stop()
                 return 130
             start.result()
             _log_to(log)

@@ -47,6 +47,7 @@ class Stack:
         self._supervisors: dict[str, Supervisor] = {}
         self._client: httpx.AsyncClient | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -84,13 +85,22 @@ class Stack:
             self._client = httpx.AsyncClient(timeout=5.0, trust_env=False)
             await self._start(own)
         except BaseException as error:
+            # A Ctrl-C in the midst of this must not leave half of it running: see `stop`.
             await self.stop()
             if isinstance(error, BaseExceptionGroup):
                 raise _first(error) from None
             raise
 
     async def stop(self) -> None:
-        """Stops everything in order; returns when the last process is gone. May be called twice."""
+        """Stops everything in order; returns when the last process is gone. May be called at any time, again too.
+
+        Cancelling the caller does not cut the stop short: the next call waits for its end.
+        """
+        if self._stopping is None or self._stopping.done():
+            self._stopping = asyncio.create_task(self._stop(), name="stop the stack")
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):

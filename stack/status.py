@@ -107,7 +107,9 @@ def _line(settings: Settings, name: str, noted: Mapping[str, Any], lag: Any) -> 
             advice = f"It is behind; if the figure does not fall see {log}."
     elif isinstance(lag, str):
         shown = lag
-    if not alive:
+    if state in ("stopping", "stopped"):
+        advice = "The launcher stops it."
+    elif not alive:
         advice = f"It {noted.get('why') or 'does not run'}; it is started again by itself. See {log}."
     elif state != "ready":
         advice = f"Not ready yet; if it stays so see {log}."
