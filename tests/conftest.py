@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from stack.launcher import Stack
 from stack.processes import open_log
 
 
-def free_ports(count: int) -> list[int]:
+def choose_free_ports(count: int) -> list[int]:
     """Ports that are free now; held open together while chosen, so that they differ."""
     held = [socket.socket() for _ in range(count)]
     try:
@@ -32,6 +32,12 @@ def free_ports(count: int) -> list[int]:
     finally:
         for one in held:
             one.close()
+
+
+@pytest.fixture(scope="session")
+def free_ports() -> Callable[[int], list[int]]:
+    """`free_ports(3)`: three ports that are free now."""
+    return choose_free_ports
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +84,7 @@ def outside(work: Coroutine[Any, Any, None]) -> None:
 @pytest.fixture(scope="session")
 def postgres_server(data_folder: Path) -> Iterator[Database]:
     """The embedded server alone, started once, database `genesis` migrated; shared: leave no rows behind."""
-    settings = Settings(data=data_folder / "pg", postgres_port=free_ports(1)[0])
+    settings = Settings(data=data_folder / "pg", postgres_port=choose_free_ports(1)[0])
     settings.data.mkdir(mode=0o711)
     command = postgres.prepare(settings).command()
     with open_log(settings.data / "logs" / "postgres.log") as output:
@@ -123,7 +129,7 @@ def database(postgres_server: Database, request: pytest.FixtureRequest) -> Itera
 async def stack(data_folder: Path) -> AsyncIterator[Stack]:
     """The whole real stack, one per test session, on free ports and a folder of its own."""
     names = ("postgres_port", "kafka_port", "kafka_controller_port", "connect_port", "port")
-    settings = Settings(data=data_folder / "stack", **dict(zip(names, free_ports(len(names)), strict=True)))
+    settings = Settings(data=data_folder / "stack", **dict(zip(names, choose_free_ports(len(names)), strict=True)))
     present = [part for part in parts.APPLICATION if importlib.util.find_spec(_entry(part)) is not None]
     async with Stack(settings, (*parts.INFRASTRUCTURE, *present)) as running:
         yield running
