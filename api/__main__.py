@@ -47,15 +47,16 @@ class Server(uvicorn.Server):
         await super().shutdown()
 
 
-def without_cut_streams(record: logging.LogRecord) -> bool:
-    """Leaves out what uvicorn says of a stream that was cut off: the feed has said it better."""
-    return "returned without completing response" not in record.getMessage()
+def worth_saying(record: logging.LogRecord) -> bool:
+    """Leaves out what we have said better: that a stream was cut off, and why the start failed."""
+    message = record.getMessage()
+    return "returned without completing response" not in message and not message.startswith("Traceback")
 
 
 def main() -> int:
     """Serve until SIGTERM; the process's exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn.error").addFilter(without_cut_streams)
+    logging.getLogger("uvicorn.error").addFilter(worth_saying)
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
     settings = Settings()
     if not is_loopback(settings.host):

@@ -14,7 +14,7 @@ from api.hub import Hub
 from api.local_auth import LocalAuth
 from api.progress import Progress
 from api.studio import Studio
-from connectors.postgres import READ_SCHEMA, open_pool
+from connectors.postgres import READ_SCHEMA, Pool, open_pool
 from connectors.settings import Settings
 from genesis.errors import GenesisError
 
@@ -49,15 +49,11 @@ def create_app(settings: Settings, on_failure: Callable[[], None] = lambda: None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if settings.database_dsn is None:
-            raise DatabaseUnset
-        pool = await open_pool(
-            settings.database_dsn.get_secret_value(),
-            application_name="genesis-api",
-            search_path=READ_SCHEMA,
-            max_size=POOL_SIZE,
-            command_timeout=10.0,
-        )
+        try:
+            pool = await _pool(settings)
+        except GenesisError as error:
+            log.error("%s", error)
+            raise
         hub = Hub(settings)
         progress = Progress(settings, hub)
         app.state.studio = Studio(pool, hub, progress)
@@ -97,6 +93,18 @@ def create_app(settings: Settings, on_failure: Callable[[], None] = lambda: None
     for router in (commands.router, queries.router, feed.router, health.router):
         app.include_router(router)
     return app
+
+
+async def _pool(settings: Settings) -> Pool:
+    if settings.database_dsn is None:
+        raise DatabaseUnset
+    return await open_pool(
+        settings.database_dsn.get_secret_value(),
+        application_name="genesis-api",
+        search_path=READ_SCHEMA,
+        max_size=POOL_SIZE,
+        command_timeout=10.0,
+    )
 
 
 def _described(error: BaseException | None) -> str:

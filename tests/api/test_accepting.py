@@ -10,7 +10,7 @@ from genesis import topics, wire
 from genesis.session import identity
 from genesis.session.stages import Stage
 from tests import examples
-from tests.api.conftest import Door, confirmation
+from tests.api.door import Door, confirmation
 
 pytestmark = pytest.mark.postgres
 

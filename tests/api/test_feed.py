@@ -13,7 +13,7 @@ from httpx_sse import EventSource, ServerSentEvent
 from pydantic_core import from_json
 
 from api import hub as hub_module
-from tests.api.conftest import DEADLINE, Door, until
+from tests.api.door import DEADLINE, Door, until
 
 pytestmark = pytest.mark.postgres
 

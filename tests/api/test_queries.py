@@ -6,7 +6,7 @@ import pytest
 
 from genesis.content.proposal import PROCEDURAL_BADGE
 from genesis.session.stages import Stage
-from tests.api.conftest import Door, confirmation, until
+from tests.api.door import Door, confirmation, until
 
 pytestmark = pytest.mark.postgres
 
