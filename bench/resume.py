@@ -59,13 +59,13 @@ async def measure(stack: Stack, http: aiohttp.ClientSession, url: str, sessions:
     print(calibration())
     started = time.perf_counter()
     if wipe:
-        await stack.stop_part("worker")
+        await stack.remove_worker("worker")
         for folder in stack.settings.data.glob("worker*"):
             shutil.rmtree(folder)
         started = time.perf_counter()
-        await stack.start_part("worker")
+        await stack.add_worker("worker")
     else:
-        await stack.kill("worker", signal.SIGKILL)
+        stack.kill("worker", signal.SIGKILL)
     await resume(http, url, sessions[0])
     first = time.perf_counter() - started
     await asyncio.gather(*(one(session) for session in sessions[1:]))

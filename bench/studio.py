@@ -61,7 +61,8 @@ def cpu(stack: Stack) -> dict[str, float]:
     used: dict[str, float] = {}
     for part in PARTS:
         try:
-            process = psutil.Process(stack.pid(part))
+            pid = stack.pid(part)
+            process = psutil.Process(pid if pid else 0)
             family = [process, *process.children(recursive=True)]
             used[part] = sum(sum(each.cpu_times()[:2]) for each in family)
             # Backends that have ended are counted in their parent's children times.

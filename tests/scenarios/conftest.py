@@ -9,12 +9,13 @@ from tests.scenarios.studio import Studio
 
 
 @pytest.fixture(params=["memory", pytest.param("stack", marks=pytest.mark.stack)])
-async def studio(request: pytest.FixtureRequest) -> AsyncIterator[Studio]:
+def studio(request: pytest.FixtureRequest) -> Studio:
     """A studio to tell a scenario in."""
+    # Not async: pytest-asyncio can't ask for an async fixture from within another one.
     if request.param == "memory":
-        yield MemoryStudio()
-    else:
-        yield request.getfixturevalue("real_studio")
+        return MemoryStudio()
+    real: Studio = request.getfixturevalue("real_studio")
+    return real
 
 
 @pytest.fixture(scope="session")
