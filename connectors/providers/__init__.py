@@ -1,0 +1,1 @@
+"""What makes proposals: the built-in story engine, and whatever else speaks the provider protocol."""

@@ -1,0 +1,180 @@
+"""Reading an idea: which of its words fill which kind of slot, and which fill none."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from connectors.providers.builtin import bank
+from connectors.providers.builtin.grammar import Pronouns
+
+KINDS = ("persons", "settlements", "sites", "wilds", "objects", "creatures", "kins", "abstracts", "events")
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_AGAINST = frozenset({"against", "versus", "fights", "defies", "fears", "escapes", "hates", "outwits"})
+_NAMED = re.compile(r"\b(?:named|called)\s+([A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?)")
+_OPENING_NAME = re.compile(r"^\s*([A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?), (?:an? |the )")
+_PLACE_NAME = re.compile(r"\b(?:in|on|at|of|from) ([A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A word or phrase of a known kind, in the singular where it named one thing."""
+
+    kind: str
+    text: str
+    after: str = ""
+    """The word before it, small."""
+
+
+@dataclass(frozen=True)
+class Idea:
+    """What could be read out of the person's words."""
+
+    found: tuple[Found, ...] = ()
+    lead_name: str = ""
+    town_name: str = ""
+    pronouns: Pronouns | None = None
+    unknown: tuple[str, ...] = ()
+    """Words with a meaning of their own that fill no slot, in their order."""
+    foreign: bool = False
+    """True where the words don't look like English."""
+
+    def first(self, kind: str) -> str:
+        """The first phrase of this kind, or nothing."""
+        return next((found.text for found in self.found if found.kind == kind), "")
+
+    def all(self, kind: str) -> list[str]:
+        """The phrases of this kind in their order, each once."""
+        return list(dict.fromkeys(found.text for found in self.found if found.kind == kind))
+
+    @property
+    def opponent(self) -> str:
+        """The person the lead is said to be against, or nothing."""
+        return next((each.text for each in self.found if each.kind == "persons" and each.after in _AGAINST), "")
+
+
+@cache
+def kind_of_words() -> Mapping[str, str]:
+    """Every word and phrase of the lexicon with its kind."""
+    lexicon = bank.load("lexicon")
+    kinds: dict[str, str] = {}
+    for kind in KINDS:
+        for word in lexicon[kind]:
+            kinds.setdefault(word, kind)
+    return kinds
+
+
+@dataclass
+class _Reader:
+    words: list[str]
+    found: list[Found] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)
+
+    def read(self) -> None:
+        place = 0
+        while place < len(self.words):
+            place += self._at(place) or 1
+
+    def _at(self, start: int) -> int:
+        """Reads a phrase that starts here; how many words it took."""
+        if pair := self._compound(start):
+            self._take(start, 2, "objects", pair)
+            return 2
+        for length in (3, 2, 1):
+            phrase = " ".join(self.words[start : start + length]).casefold()
+            known = len(self.words) >= start + length and (
+                _known(phrase)
+                or (length == 2 and phrase.split(" ")[1] in bank.load("lexicon")["agents"] and "persons")
+            )
+            if known and not (length == 2 and phrase.split(" ")[0] in bank.load("lexicon")["plain"]):
+                self._take(start, length, known, _singular(phrase) if length == 1 else phrase)
+                return length
+        return 0
+
+    def _compound(self, start: int) -> str:
+        """Two things that stand side by side are one: `recipe book`."""
+        pair = [word.casefold() for word in self.words[start : start + 2]]
+        both = len(pair) == 2 and all(_known(word) == "objects" for word in pair)
+        return f"{pair[0]} {_singular(pair[1])}" if both else ""
+
+    def _take(self, start: int, length: int, kind: str, phrase: str) -> None:
+        adjectives = bank.load("lexicon")["adjectives"]
+        first = start
+        while first > 0 and self.words[first - 1].casefold() in adjectives and first - 1 not in self.used:
+            first -= 1
+        if kind in ("kins", "abstracts", "events"):
+            first = start
+        lead = " ".join(word.casefold() for word in self.words[first:start])
+        before = self.words[first - 1].casefold() if first else ""
+        if before in ("a", "an", "the", "her", "his", "their") and first > 1:
+            before = self.words[first - 2].casefold()
+        self.used.update(range(first, start + length))
+        self.found.append(Found(kind, f"{lead} {phrase}".strip(), before))
+
+
+def _singular(word: str) -> str:
+    kinds = kind_of_words()
+    return next((each for each in (word, *_roots(word)) if each in kinds), word)
+
+
+def _roots(word: str) -> list[str]:
+    roots = [
+        word[: -len(end)] + put
+        for end, put in (("ies", "y"), ("ves", "f"), ("es", ""), ("s", ""))
+        if word.endswith(end)
+    ]
+    return [root for root in roots if len(root) > 2]
+
+
+def _known(phrase: str) -> str:
+    kinds = kind_of_words()
+    if phrase in kinds:
+        return kinds[phrase]
+    if " " in phrase:
+        return ""
+    return next((kinds[root] for root in _roots(phrase) if root in kinds), "")
+
+
+def read(text: str, names: bool = True) -> Idea:
+    """Read a text of the person; with `names` False capital letters mean nothing."""
+    words = _WORD.findall(re.sub(r"['’]s\b", "", text))
+    reader = _Reader(words)
+    reader.read()
+    lexicon = bank.load("lexicon")
+    plain = frozenset(lexicon["plain"])
+    lead = town = ""
+    if names:
+        named = _NAMED.search(text) or _OPENING_NAME.search(text)
+        lead = named.group(1) if named and not _known(named.group(1).casefold()) else ""
+        place = _PLACE_NAME.search(text)
+        town = place.group(1) if place and place.group(1) != lead else ""
+    known_names = set(_WORD.findall(f"{lead} {town}"))
+    unknown = [
+        word
+        for place, word in enumerate(words)
+        if place not in reader.used
+        and word.casefold() not in plain
+        and word.casefold() not in lexicon["adjectives"]
+        and word not in known_names
+    ]
+    return Idea(
+        found=tuple(reader.found),
+        lead_name=lead,
+        town_name=town,
+        pronouns=_pronouns(words, lexicon),
+        unknown=tuple(dict.fromkeys(unknown)),
+        foreign=len(words) >= 4 and not any(word.casefold() in plain for word in words),
+    )
+
+
+def _pronouns(words: Iterable[str], lexicon: Mapping[str, list[str]]) -> Pronouns | None:
+    for word in words:
+        plain = word.casefold()
+        if plain in lexicon["she"]:
+            return "she"
+        if plain in lexicon["he"]:
+            return "he"
+        if plain in ("they", "their", "themself", "nonbinary", "non-binary"):
+            return "they"
+    return None
