@@ -105,7 +105,7 @@ def invent(brief: Brief, idea: Idea, choice: Choice, candidate: int, conceit: ba
     path = f"candidate/{candidate}"
     lexicon = bank.load("lexicon")
 
-    kin = re.sub(r"^\w+ (?=\w)", "", idea.first("kins")) or choice.pick(f"{path}/kin", people["kins"])
+    kin = re.sub(r"^\w+ (?=\w)", "", idea.first("kins")) or choice.pick(f"{path}/kin", people["names"]["kins"])
     lead = _lead(idea, choice, candidate, people)
     used = {lead.name, *lead.name.split(" ")}
     opponent = someone(choice, f"N/{candidate}", people, used)
