@@ -1,6 +1,7 @@
 """`genesis status`: one table of what runs, what lags, what is broken and what to do."""
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -51,6 +52,8 @@ class Line:
 async def show(settings: Settings, console: Console | None = None) -> int:
     """Prints the table; returns 0 if all is well, 1 if something is broken, 3 if nothing runs."""
     out = console or Console()
+    # What does not answer is a line of the table; aiokafka would say it once more beside it.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     facts = installation.running(settings)
     if facts is None:
         out.print(f"Nothing runs on the data folder {settings.data}; `genesis run` starts it.", soft_wrap=True)

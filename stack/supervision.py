@@ -83,6 +83,7 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
         self._asked = False
+        self._was_ready = False
 
     @property
     def pid(self) -> int | None:
@@ -142,7 +143,7 @@ class Supervisor:
     async def _run(self) -> None:
         first = True
         while not self._stop.is_set():
-            self._asked = False
+            self._asked = self._was_ready = False
             started = time.monotonic()
             try:
                 await self._live()
@@ -194,6 +195,7 @@ class Supervisor:
                 self._condemn(process, f"was not ready after {START_SECONDS:.0f} s")
             await asyncio.sleep(ASK_EVERY)
         self._ready.set()
+        self._was_ready = True
         self._stand("ready", process.pid)
         well = time.monotonic()
         while True:
@@ -241,7 +243,7 @@ class Supervisor:
                 process.kill()
             await process.wait()
             return
-        if self._command.leaves is not None:
+        if self._command.leaves is not None and self._was_ready:
             draft, name = self._command.leaves
             with contextlib.suppress(FileNotFoundError):
                 draft.replace(name)

@@ -100,13 +100,14 @@ async def mend(client: httpx.AsyncClient, config: dict[str, str]) -> Health:
 async def watch(client: httpx.AsyncClient, config: dict[str, str]) -> None:
     """Looks every WATCH_SECONDS, for ever; Connect being away is not an error here: it is supervised elsewhere."""
     while True:
+        # First a pause: the state of what was registered a moment ago is not known to Connect at once.
+        await asyncio.sleep(WATCH_SECONDS)
         try:
             await mend(client, config)
         except (httpx.HTTPError, TimeoutError) as error:
             log.info("connect gives no answer: %s", type(error).__name__)
         except ConnectorRefused as error:
             log.error("%s", error)
-        await asyncio.sleep(WATCH_SECONDS)
 
 
 def _message(response: httpx.Response) -> str:

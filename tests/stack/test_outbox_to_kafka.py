@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import uuid
 from signal import SIGKILL
 
@@ -53,6 +54,25 @@ async def received(stack, key: str, seconds: float = 60.0):
         await consumer.stop()
 
 
+async def numbers(stack, key: str, count: int) -> list[int]:
+    """The field `number` of the first `count` records with this key."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=stack.bootstrap)
+    await consumer.start()
+    found: list[int] = []
+    try:
+        partitions = [TopicPartition(TOPIC, number) for number in range(stack.settings.partitions)]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        async with asyncio.timeout(60):
+            async for record in consumer:
+                if record.key == key.encode():
+                    found.append(json.loads(record.value)["number"])
+                if len(found) == count:
+                    return found
+    finally:
+        await consumer.stop()
+
+
 async def test_a_row_arrives_byte_for_byte_with_its_headers(stack):
     payload = json.dumps({"z": 1.10, "a": None, "text": "née   ünïcode ☕"}, ensure_ascii=False)
 
@@ -96,6 +116,30 @@ async def test_a_connector_that_was_deleted_is_registered_again(stack):
     row, key = await insert(stack, '{"written":"after the connector was deleted"}')
 
     assert dict((await received(stack, key)).headers)["id"].decode() == str(row)
+
+
+async def test_a_dropped_slot_sends_the_kept_rows_again_in_their_order(stack):
+    key = str(uuid.uuid4())
+    async with httpx.AsyncClient(base_url=connect.url(stack.settings), trust_env=False) as client:
+        await client.put(f"/connectors/{register.NAME}/stop")
+        connection = await asyncpg.connect(stack.dsn())
+        deadline = time.monotonic() + 60
+        while await connection.fetchval("SELECT count(*) FROM pg_replication_slots WHERE active"):
+            assert time.monotonic() < deadline, "the stopped connector still holds its slot"
+            await asyncio.sleep(0.1)
+        await connection.execute("SELECT pg_drop_replication_slot('genesis_outbox')")
+        for number in range(50):
+            await insert(stack, json.dumps({"number": number}), key)
+        # An update puts a row behind the others on disk: the order they are read in is not the order written.
+        await connection.execute(
+            "UPDATE door.event_outbox SET payload = payload WHERE partition_key = $1 AND position % 2 = 0", key
+        )
+        await connection.close()
+
+        await client.put(f"/connectors/{register.NAME}/resume")
+        await stack.wait_connector()
+
+    assert await numbers(stack, key, 50) == list(range(50))
 
 
 async def test_the_password_of_the_connector_is_not_in_its_configuration(stack):
