@@ -20,7 +20,10 @@ async def admin(database: Any) -> AsyncIterator[asyncpg.Connection]:
 @pytest.fixture
 async def door(database: Any) -> AsyncIterator[Pool]:
     """The API's pool, with the API's rights and no more."""
-    async with await open_pool(database.role("genesis_door"), application_name="test door", max_size=10) as pool:
+    # All ten at once, or the first would have done the work before the others are connected.
+    async with await open_pool(
+        database.role("genesis_door"), application_name="test door", min_size=10, max_size=10
+    ) as pool:
         yield pool
 
 

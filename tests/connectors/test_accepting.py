@@ -242,6 +242,27 @@ class TestRepeated:
     async def test_keys_of_two_owners_are_two_keys(self, door):
         assert (await start(door, "ann", "k")).command_id != (await start(door, "bob", "k")).command_id
 
+    @pytest.mark.parametrize("starting", [True, False], ids=["a start", "a later command"])
+    async def test_the_second_waits_until_the_first_is_committed(self, door, admin, starting):
+        session = (await start(door)).session_id
+
+        async def send(connection) -> Accepted:
+            if starting:
+                return await start(connection, key="mine")
+            return await say(connection, session, key="mine", about="same")
+
+        async with door.acquire() as one:
+            begun = one.transaction()
+            await begun.start()
+            first = await send(one)
+            second = asyncio.create_task(send(door))
+            await somebody_waits(admin, "advisory")
+            assert not second.done()
+            await begun.commit()
+            again = await second
+        assert (first.repeated, again.repeated) == (False, True)
+        assert (again.command_id, again.command_no) == (first.command_id, first.command_no)
+
     async def test_twenty_times_at_once_is_once(self, door, admin):
         answers = await asyncio.gather(*(start(door, key="at once") for _ in range(20)))
         assert len({(answer.command_id, answer.session_id, answer.command_no) for answer in answers}) == 1
@@ -303,10 +324,10 @@ class TestRefused:
         await admin.execute("UPDATE door.command_inbox SET given_up_at = now() WHERE id = $1", first.command_id)
         await say(door, session, about="same")
 
-    async def test_an_internal_command_blocks_nothing(self, door, admin, machinery):
+    async def test_internal_commands_do_not_block_each_other(self, door, machinery):
         session = (await start(door)).session_id
-        await expire(machinery, session)
-        await say(door, session, about="")
+        assert (await expire(machinery, session)).command_no == 2
+        assert (await expire(machinery, session)).command_no == 3
 
     async def test_a_version_that_is_known_to_be_old(self, door, admin):
         session = (await start(door)).session_id
@@ -487,6 +508,19 @@ async def expire(database, session: UUID, handle: UUID | None = None) -> Accepte
         command_type="HANDLE_EXPIRED",
         payload={"stage": "WORLDVIEW", "handle_id": str(handle), "expires_at": until},
     )
+
+
+async def somebody_waits(admin, what: str) -> None:
+    """Returns once a connection to this database waits for a lock of this kind."""
+    async with asyncio.timeout(20):
+        while not await admin.fetchval(  # noqa: ASYNC110 the lock lies in the server
+            """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = $1
+            """,
+            what,
+        ):
+            await asyncio.sleep(0.01)
 
 
 async def settle(admin, *news: tuple[UUID, str, str | None], at=None) -> int:
