@@ -189,9 +189,12 @@ async def open_connection(dsn: str, schema: str = READ_SCHEMA) -> "asyncpg.Conne
         # A crash of PostgreSQL takes rows and position back together; they are projected again.
         synchronous_commit=False,
     )
-    # All writes look rows up by key. Their plans are kept, and one made while the tables were small must not
-    # scan them when they are large.
-    await connection.execute("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
+    # All writes look rows up by key, so one plan is good for all: without force_generic_plan the length of the arrays
+    # makes PostgreSQL plan each call anew. And one made while the tables were small must not scan them later.
+    await connection.execute(
+        "SET plan_cache_mode = force_generic_plan; "
+        "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+    )
     # Large texts are compressed with less work where the server can.
     await connection.execute(
         "SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings "
