@@ -93,7 +93,7 @@ async def connect(
     if idle_limit is not None:
         settings["idle_session_timeout"] = f"{idle_limit * 1000:.0f}"
     try:
-        connection = await asyncpg.connect(
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
             dsn, command_timeout=command_timeout, server_settings=settings, **_CLIENT_SIDE
         )
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
