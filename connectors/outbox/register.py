@@ -72,7 +72,9 @@ async def health(client: httpx.AsyncClient) -> Health:
     """The connector's present state. Raises httpx.HTTPError if Connect gives no answer."""
     response = await client.get(f"/connectors/{NAME}/status")
     if response.status_code == httpx.codes.NOT_FOUND:
-        return Health("ABSENT", ())
+        # A connector without a state of its own yet, or one that is not there at all.
+        known = await client.get(f"/connectors/{NAME}")
+        return Health("ABSENT" if known.status_code == httpx.codes.NOT_FOUND else "UNASSIGNED", ())
     response.raise_for_status()
     status: dict[str, Any] = response.json()
     tasks = status.get("tasks", [])
@@ -85,6 +87,9 @@ async def mend(client: httpx.AsyncClient, config: dict[str, str]) -> Health:
     """One look: registers what vanished or differs, restarts what failed; returns what it found."""
     found = await health(client)
     if found.connector == "ABSENT":
+        if (await client.get("/health")).status_code != httpx.codes.OK:
+            # A worker that boots knows of no connector until it has read its configuration topic.
+            return found
         log.warning("the connector has vanished and is registered again")
         await register(client, config)
     elif found.connector == "FAILED" or "FAILED" in found.tasks:
