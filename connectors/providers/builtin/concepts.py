@@ -21,14 +21,15 @@ def concepts(
     order = _order(idea, choice, previous)
     for place in range(count):
         former = previous[place] if keep and place < len(previous) else None
-        conceit = conceit_of(former) if former else None
+        conceit = conceit_of(former) if former and not choice.forbids(former.premise) else None
         if conceit is None:
             taken = {_id(each) for each in told}
             conceit = next((each for each in order if each["id"] not in taken), order[place % len(order)])
         model = invent(brief, idea, choice, place, conceit)
-        if former:
-            model = recover(former, model)
-        told.append(tell(wished(model, wishes), choice, brief, wishes, place, former))
+        same = former if former and conceit is conceit_of(former) else None
+        if same:
+            model = recover(same, model)
+        told.append(tell(wished(model, wishes), choice, brief, wishes, place, same))
     return tuple(told)
 
 
@@ -42,8 +43,12 @@ def _order(idea: Idea, choice: Choice, previous: Sequence[Concept]) -> list[bank
     objects = {each.split(" ")[-1] for each in idea.all("objects")}
     seen = {_id(each) for each in previous}
 
-    def rank(conceit: bank.Entry) -> tuple[bool, bool]:
-        return conceit["id"] in seen, bool(objects) and not (conceit["vessel"] in objects or conceit["open"])
+    def rank(conceit: bank.Entry) -> tuple[bool, bool, bool]:
+        return (
+            conceit["id"] in seen,
+            choice.forbids(conceit),
+            bool(objects) and not (conceit["vessel"] in objects or conceit["open"]),
+        )
 
     return sorted(choice.order("conceits", bank.conceits()), key=rank)
 
@@ -83,7 +88,8 @@ def tell(
     told = " ".join([*(model.say(each, 700) for each in premise), *motif_lines(model)])
     stakes = model.told("stakes", 240)
     if wishes.higher:
-        stakes = model.say(choice.pick(f"higher/{place}", stories["higher"]), 240)
+        higher = model.say(choice.pick(f"higher/{place}", stories["higher"]), 240)
+        stakes = f"{stakes} {higher}" if len(stakes) + len(higher) < 240 else higher
     elif wishes.mood < 0:
         stakes = fit(f"{stakes} Nobody would ever know.", 240)
     titles = [heading(model.clause(each)) for each in conceit["titles"]]

@@ -1,7 +1,7 @@
 """The built-in story engine: a request in, a proposal out; rule-based, deterministic, no clock and no network."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.providers.builtin import bank
@@ -11,7 +11,7 @@ from connectors.providers.builtin.casts import cast
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.concepts import concepts
 from connectors.providers.builtin.idea import Idea
-from connectors.providers.builtin.model import GENRE, Model, established, wished
+from connectors.providers.builtin.model import GENRE, Model, bare, established, wished
 from connectors.providers.builtin.outlines import outline
 from connectors.providers.builtin.stories import audience_of, path_of, stories
 from connectors.providers.builtin.wishes import Wishes
@@ -21,6 +21,7 @@ from genesis.content.catalog import DEFAULT_CANDIDATES, MAX_CANDIDATES, Content
 from genesis.content.checks import mentions
 from genesis.content.concept import Concept
 from genesis.content.fields import Item, specs
+from genesis.content.ids import items
 from genesis.content.proposal import Understood
 from genesis.content.story import Story
 from genesis.content.world import World
@@ -52,6 +53,7 @@ def seed_of(request: GenerationRequest) -> int:
 def propose(request: GenerationRequest) -> Proposal:
     """Make the proposal; the same request gives the same proposal, byte for byte."""
     wishes = wishing.read([request.feedback, request.guidance], request.chips)
+    wishes.keep(request.stage)
     idea = ideas.read(request.brief.idea)
     seed = seed_of(request)
     avoid = tuple([*request.brief.avoid, *wishes.avoid])
@@ -75,6 +77,10 @@ def _best(
 ) -> tuple[Content, ...]:
     """The proposal; with something to avoid, the one of a few tries that avoids it best."""
     choice = Choice(seed, _salt(request, idea, wishes, seed, avoid), avoid)
+    if wishes.any and request.previous and request.stage in (Stage.WORLDVIEW, Stage.CHARACTERS):
+        # Names given by earlier feedback stay: the engine alone would have chosen others.
+        alone = _made(request, idea, Wishes(), choice)
+        wishes.renames[:0] = _names_changed(alone[0], request.previous[0])
     first = _made(request, idea, wishes, choice)
     if not avoid:
         return first
@@ -106,7 +112,7 @@ def _made(request: GenerationRequest, idea: Idea, wishes: Wishes, choice: Choice
     count = _count(request)
     if request.stage is Stage.CONCEPT_SELECTION:
         former = [each for each in request.previous if isinstance(each, Concept)]
-        return _numbered(_renamed(concepts(brief, idea, choice, wishes, count, former), wishes))
+        return _numbered(_renamed(concepts(brief, idea, choice, wishes, count, former), wishes, confirmed))
     # What was confirmed stays as it is; only what is chosen in this stage depends on the round.
     model, _ = established(brief, idea, Choice(choice.seed, "1", choice.avoid), confirmed)
     model = wished(model, wishes)
@@ -116,8 +122,8 @@ def _made(request: GenerationRequest, idea: Idea, wishes: Wishes, choice: Choice
         found = stories(
             brief, idea, choice, wishes, count, model, concept if isinstance(concept, Concept) else None, told
         )
-        return _numbered(_renamed(found, wishes))
-    return _numbered(_renamed((_single(request, idea, wishes, choice, model),), wishes))
+        return _numbered(_renamed(found, wishes, confirmed))
+    return _numbered(_renamed((_single(request, idea, wishes, choice, model),), wishes, confirmed))
 
 
 def _single(request: GenerationRequest, idea: Idea, wishes: Wishes, choice: Choice, model: Model) -> Content:
@@ -161,12 +167,31 @@ def _numbered(candidates: Iterable[Content]) -> tuple[Content, ...]:
     return tuple(each.model_copy(update={"id": f"{each.PREFIX}{no}"}) for no, each in enumerate(candidates, 1))
 
 
-def _renamed(candidates: Iterable[Content], wishes: Wishes) -> tuple[Content, ...]:
-    """New names everywhere, in texts that the bank did not write as well."""
+def _names_changed(before: Content, after: Content) -> list[tuple[str, str]]:
+    """The items that are called something else in the second of two contents of the same shape."""
+    pairs = [list(items(content)) for content in (before, after)]
+    if [name for name, _ in pairs[0]] != [name for name, _ in pairs[1]]:
+        return []
+    names = [
+        (getattr(one, "name", ""), getattr(other, "name", "")) for (_, one), (_, other) in zip(*pairs, strict=True)
+    ]
+    return [(old, new) for old, new in names if old and new and old != new]
+
+
+def _renamed(
+    candidates: Iterable[Content], wishes: Wishes, confirmed: Mapping[Stage, Content]
+) -> tuple[Content, ...]:
+    """New names everywhere, in texts that the bank did not write as well; a person's first name changes along."""
     told = tuple(candidates)
+    people = confirmed.get(Stage.CHARACTERS)
     for old, new in wishes.renames:
-        if old not in ("lead", "villain"):
-            told = tuple(_replaced(each, old, new) for each in told)
+        if old in ("lead", "villain"):
+            continue
+        casts = [each for each in (*told, people) if isinstance(each, Cast)]
+        full = any(old == person.name for each in casts for person in each.characters)
+        told = tuple(_replaced(each, old, new) for each in told)
+        if full and " " in old and not old.startswith("The "):
+            told = tuple(_replaced(each, old.split(" ")[0], new.split(" ")[0]) for each in told)
     return told
 
 
@@ -221,9 +246,9 @@ def _brief_understood(request: GenerationRequest, idea: Idea, candidates: Sequen
     if request.stage is not Stage.CONCEPT_SELECTION or request.feedback or request.chips:
         return []
     whole = "\n".join(_texts(candidates)).casefold()
-    named = [(each.kind, each.text) for each in idea.found if each.text.casefold() in whole]
+    named = [text for each in idea.found for text in _as_told(each.text, whole)]
     names = [name for name in (idea.lead_name, idea.town_name) if name and name.casefold() in whole]
-    words = dict.fromkeys([*(text for _, text in named), *names])
+    words = dict.fromkeys([*named, *names])
     found = [Understood(intent="idea", text=f"“{word}” has a part in it.") for word in list(words)[:12]]
     if request.brief.tone:
         found.append(Understood(intent="tone", path="", text=f"The tone is “{request.brief.tone}”."))
@@ -233,6 +258,11 @@ def _brief_understood(request: GenerationRequest, idea: Idea, candidates: Sequen
         if _bare(wish).casefold() in whole
     ]
     return found
+
+
+def _as_told(text: str, whole: str) -> list[str]:
+    """The phrase as it stands in the proposal: whole, without its adjectives, or not at all."""
+    return [each for each in (text, bare(text)) if each.casefold() in whole][:1]
 
 
 def _bare(wish: str) -> str:
@@ -258,7 +288,7 @@ def _left_over(request: GenerationRequest, idea: Idea, candidates: Sequence[Cont
             for wish in brief.must_have
             if _bare(wish).casefold() not in whole
         ]
-        lost = [each.text for each in idea.found if each.text.casefold() not in whole]
+        lost = [each.text for each in idea.found if bare(each.text).casefold() not in whole]
         words = list(dict.fromkeys([*lost, *idea.unknown]))
         if words:
             shown = ", ".join(words[:12])

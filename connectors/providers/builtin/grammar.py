@@ -35,7 +35,7 @@ def article(noun: str) -> str:
 
 def is_plural(noun: str) -> bool:
     """True where the noun's head looks like a plural (`wardens of the chime`, `old letters`)."""
-    head = re.split(r" (?:of|in|with|for|from) ", noun.strip())[0].split(" ")[-1].casefold()
+    head = re.split(r" (?:of|in|with|for|from|at|on) ", noun.strip())[0].split(" ")[-1].casefold()
     return (head.endswith("s") and not head.endswith(("ss", "us", "is"))) or head in ("people", "folk", "wives")
 
 

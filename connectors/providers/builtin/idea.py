@@ -138,25 +138,19 @@ def _known(phrase: str) -> str:
 
 def read(text: str, names: bool = True) -> Idea:
     """Read a text of the person; with `names` False capital letters mean nothing."""
-    words = _WORD.findall(re.sub(r"['’]s\b", "", text))
-    reader = _Reader(words)
-    reader.read()
     lexicon = bank.load("lexicon")
     plain = frozenset(lexicon["plain"])
-    lead = town = ""
-    if names:
-        named = _NAMED.search(text) or _OPENING_NAME.search(text)
-        lead = named.group(1) if named and not _known(named.group(1).casefold()) else ""
-        place = _PLACE_NAME.search(text)
-        town = place.group(1) if place and place.group(1) != lead else ""
-    known_names = set(_WORD.findall(f"{lead} {town}"))
+    lead, town = _own_names(text, plain) if names else ("", "")
+    common = text
+    for name in filter(None, (lead, town)):
+        common = re.sub(rf"\b{re.escape(name)}\b", "—", common)
+    words = _WORD.findall(re.sub(r"['’]s\b", "", common))
+    reader = _Reader(words)
+    reader.read()
     unknown = [
         word
         for place, word in enumerate(words)
-        if place not in reader.used
-        and word.casefold() not in plain
-        and word.casefold() not in lexicon["adjectives"]
-        and word not in known_names
+        if place not in reader.used and word.casefold() not in plain and word.casefold() not in lexicon["adjectives"]
     ]
     return Idea(
         found=tuple(reader.found),
@@ -166,6 +160,17 @@ def read(text: str, names: bool = True) -> Idea:
         unknown=tuple(dict.fromkeys(unknown)),
         foreign=len(words) >= 4 and not any(word.casefold() in plain for word in words),
     )
+
+
+def _own_names(text: str, plain: frozenset[str]) -> tuple[str, str]:
+    """The names of the lead and of the place, as far as capitals show them."""
+    named = next((found for found in _NAMED.finditer(text) if found[1].split(" ")[0].casefold() not in plain), None)
+    opening = _OPENING_NAME.search(text)
+    if opening and (_known(opening[1].casefold()) or opening[1].casefold() in plain):
+        opening = None
+    lead = named[1] if named else opening[1] if opening else ""
+    place = next((found[1] for found in _PLACE_NAME.finditer(text) if found[1] != lead), "")
+    return lead, "" if place.casefold() in plain else place
 
 
 def _pronouns(words: Iterable[str], lexicon: Mapping[str, list[str]]) -> Pronouns | None:

@@ -62,7 +62,7 @@ class Model:
             "vessel": self.vessel,
             "proof": self.proof,
             "trade": self.trade,
-            "craft": Noun(bare(self.trade.text)),
+            "craft": Noun(self.craft()),
             "site": self.site,
             "kind": self.kind,
             "wild": self.wild,
@@ -77,6 +77,11 @@ class Model:
             "aim": "",
             **self.extra,
         }
+
+    def craft(self) -> str:
+        """The lead's trade as something that can be taught; a state of life cannot."""
+        trade = bare(self.trade.text)
+        return str(self.conceit["trades"][0]) if trade in bank.load("lexicon")["states"] else trade
 
     def clause(self, template: str) -> str:
         """A text of the bank with its slots filled, for the inside of a sentence."""
@@ -262,7 +267,7 @@ _LEAD = re.compile(
 )
 _OPPOSITION = re.compile(r"^(?P<name>[^,;]+), (?:the )?(?P<office>[^,;]+?) of (?P<house>(?:the )?[^,;]+), who ")
 _PREMISE = re.compile(r"\bIn (?P<town>[^,.]+), an? (?P<kind>[^,.]+?) at the edge of (?P<wild>[^,.]+), ")
-_EVENT = re.compile(r"\b(?P<years>(?:[\w-]+ )?years) after (?P<event>the [^,.]+)[,.]", re.IGNORECASE)
+_EVENT = re.compile(r"\b(?P<years>(?:[\w-]+ )?years) after (?P<event>the (?:[^\s,.]+ ?){1,5})[,.]", re.IGNORECASE)
 _KIN = re.compile(r"\b(?:[Hh]er|[Hh]is|[Tt]heir) (?P<kin>[a-zéà-]+) (?P<lost>[A-ZÀ-Þ][\w'’-]*)")
 
 
@@ -292,8 +297,7 @@ def recover(concept: Concept, base: Model) -> Model:
     if found := _EVENT.search(concept.premise):
         changes["years"] = found["years"].lower()
         kept = base.event if base.event.text == found["event"] else None
-        last = found["event"].split(" ")[-1]
-        preposition = bank.load("lexicon")["events"].get(last, "in")
+        preposition = bank.load("lexicon")["events"].get(found["event"].split(" ")[-1], "in")
         changes["event"] = kept or Named(found["event"], preposition)
     for found in _KIN.finditer(concept.premise):
         if found["kin"] in bank.load("lexicon")["kins"]:

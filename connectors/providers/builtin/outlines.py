@@ -27,7 +27,7 @@ from connectors.providers.builtin.worlds import in_sentence, places_by_role
 from genesis.content.cast import Cast, Character
 from genesis.content.outline import Act, Chapter, Outline, Plant, Thread
 from genesis.content.story import Story
-from genesis.content.world import Place, World
+from genesis.content.world import Place, Rule, World
 
 PATHS = frozenset({"inquiry", "bargain", "flight"})
 SHARE = ("main", *sorted(PATHS), "ally", "rival", "rules", "nemesis", "witness", "mentor", "town", "places")
@@ -157,39 +157,76 @@ def _texts(
 
 def _beats(model: Model, world: World | None, path: str) -> list[Beat]:
     beats = [each for each in bank.load("beats")["beat"] if each["chain"] not in PATHS or each["chain"] == path]
+    names = _names(model.slots())
     for number, rule in enumerate(world.rules[:5] if world else (), 1):
-        beats.append(_rule_beat(number, rule.name, rule.statement, rule.cost, rule.limit))
+        beats.append(_rule_beat(number, rule, names))
     for number, motif in enumerate(model.motifs, 1):
         beats.append(_motif_beat(number, motif.form("a"), motif.verb("it", "them"), motif.text))
     return sorted(beats, key=lambda each: (each["at"], each["id"]))
 
 
-def _rule_beat(number: int, name: str, statement: str, cost: str, limit: str) -> Beat:
+def _rule_beat(number: int, rule: Rule, names: Sequence[str]) -> Beat:
+    statement, cost = (inside(_safe(text.strip()), names).rstrip(".") for text in (rule.statement, rule.cost))
+    limit = _safe(rule.limit.strip()).rstrip(".")
+    turn = number - 1
     told = (
         "{L} comes up against it at {P}, the thing every child in {town} can recite: ",
         "At {P} {L} has to explain it to a stranger, and hears it as if for the first time: ",
         "{L} and {A.f} argue at {P} about what exactly the old words mean: ",
-    )[(number - 1) % 3]
-    after = f" What it costs is known as well: {_plain(cost)}." if cost else ""
-    after += f" This time {{L.f}} asks where it stops. {_safe(limit)}" if limit and number % 2 == 0 else ""
+        "Somebody at {P} has painted it on a wall, and {L} stands before it as if it were news: ",
+        "{L} says it over at {P} like a sum that will not come out: ",
+    )[turn]
+    price = (
+        "What it costs is known as well: ",
+        "The price is part of the saying: ",
+        "And nobody forgets to add: ",
+        "Below it, in smaller letters: ",
+        "Then comes the other half: ",
+    )[turn]
+    after = f" {price}{cost}." if cost else ""
+    after += f" This time {{L.f}} asks where it stops. {limit}." if limit and number % 2 == 0 else ""
+    conflict, change, hook = (
+        (
+            "what everyone knows against what it means for one person",
+            "from a saying to a rule that binds",
+            "There is a gap in the rule, and {L.f} is not the first to see it.",
+        ),
+        (
+            "an honest question against an easy answer",
+            "from knowing it by heart to hearing it",
+            "The stranger asks who thought of that, and whom it was meant for.",
+        ),
+        (
+            "two readings of one sentence, and both have consequences",
+            "from agreement to a difference that matters",
+            "{A.f} asks what {D} would have said, and then it is quiet.",
+        ),
+        ("a rule in public against a rule in practice", "from custom to accusation", "The paint is still wet."),
+        (
+            "what must be paid against what there is to pay with",
+            "from hoping for an exception to counting",
+            "It can be done, once, if nobody else has to pay.",
+        ),
+    )[turn]
     return {
         "id": f"u-{number}",
         "chain": "rules",
-        "at": (22.5, 38.5, 49.5, 62, 70.5)[number - 1],
+        "at": (22.5, 38.5, 49.5, 62, 70.5)[turn],
         "weight": 2,
-        "place": ("home", "common", "wild", "work", "under")[number - 1],
-        "who": ["A"] if (number - 1) % 3 == 2 else [],
+        "place": ("home", "common", "wild", "work", "under")[turn],
+        "who": ["A"] if turn == 2 else [],
         "tension": 5,
-        "titles": [_safe(name)],
-        "text": f"{told}{_plain(statement)}.{after}",
-        "so": f"{{L.f}} has learned in earnest what “{_safe(name).lower()}” means",
-        "conflict": "what everyone knows against what it means for one person",
-        "change": "from a saying to a rule that binds",
-        "hook": "There is a gap in the rule, and {L.f} is not the first to see it.",
+        "titles": [_safe(rule.name)],
+        "text": f"{told}{statement}.{after}",
+        "so": f"{{L.f}} has learned in earnest what “{_safe(rule.name).lower()}” means",
+        "conflict": conflict,
+        "change": change,
+        "hook": hook,
     }
 
 
 def _motif_beat(number: int, noun: str, pronoun: str, bare: str) -> Beat:
+    turn = (number - 1) % 4
     told = (
         f"At {{P}} {{L}} comes upon {_safe(noun)}, where nobody would expect {pronoun}. {{A.f}} asks what it means. "
         "{L.f} does not know yet, but it was just here that {D} was last seen.",
@@ -199,7 +236,7 @@ def _motif_beat(number: int, noun: str, pronoun: str, bare: str) -> Beat:
         "dust at {P}. {A.f} thinks it is chance. {L.f} has stopped believing in that.",
         f"{{R}} has heard about the {_safe(bare)} as well and says so at {{P}}, too lightly. {{L}} notes who is "
         "listening, and who takes care not to.",
-    )[(number - 1) % 4]
+    )[turn]
     return {
         "id": f"v-{number}",
         "chain": "town",
@@ -211,19 +248,27 @@ def _motif_beat(number: int, noun: str, pronoun: str, bare: str) -> Beat:
         "titles": [capital(heading(_safe(noun)))],
         "text": told,
         "so": "there is one sign more, and it points the same way",
-        "conflict": "a sign that may mean nothing against the wish that it should",
-        "change": "from chance to sign",
-        "hook": "Somebody else has been here to look, not an hour ago.",
+        "conflict": (
+            "a sign that may mean nothing against the wish that it should",
+            "gossip against memory",
+            "chance against design",
+            "a light word against a heavy silence",
+        )[turn],
+        "change": ("from chance to sign", "from rumour to trace", "from doubt to alarm", "from private to known")[
+            turn
+        ],
+        "hook": (
+            "Somebody else has been here to look, not an hour ago.",
+            "The third sign is inside the house.",
+            "In the night the drawing is wiped out.",
+            "One of the listeners gets up and forgets a hat.",
+        )[turn],
     }
 
 
 def _safe(text: str) -> str:
     """Text of the person or of an earlier stage inside a template: its braces are no slots."""
     return text.replace("{", "(").replace("}", ")")
-
-
-def _plain(text: str) -> str:
-    return small(_safe(text.strip())).rstrip(".")
 
 
 def _chosen(beats: list[Beat], count: int, choice: Choice) -> list[Beat]:
@@ -257,22 +302,19 @@ def _place_names(model: Model, places: Mapping[str, Place]) -> dict[str, str]:
 def _assign_places(
     groups: Sequence[Sequence[Beat]], places: Mapping[str, Place], world: World | None
 ) -> list[Place | None]:
-    """A place for each chapter: the one its beat asks for; unused ones replace doubled ones."""
-    given = [places.get(_main(group)["place"]) for group in groups]
+    """A place for each chapter: one that its beats ask for; unused ones replace doubled ones off the main line."""
+    given: list[Place | None] = []
+    for group in groups:
+        wanted = [places.get(beat["place"]) for beat in (_main(group), *group)]
+        given.append(next((each for each in wanted if each not in given), wanted[0]))
     if world is None:
         return given
     unused = [place for place in world.places if place not in given]
-    for loose in (True, False):
-        for position, group in enumerate(groups):
-            here = given[position]
-            if (
-                not unused
-                or here is None
-                or (loose and _main(group)["chain"] not in ("town", "places", "rules", "ally"))
-            ):
-                continue
-            if sum(each is here for each in given) > 1:
-                given[position] = unused.pop(0)
+    for position, group in enumerate(groups):
+        here = given[position]
+        free = _main(group)["chain"] in ("town", "places", "rules", "ally")
+        if unused and here is not None and free and sum(each is here for each in given) > 1:
+            given[position] = unused.pop(0)
     return given
 
 
@@ -291,12 +333,12 @@ def _chapter(
     slots = dict(model.slots())
     texts = []
     for beat in group:
-        here = in_sentence(place.name) if place and beat is main else names[beat["place"]]
+        here = in_sentence(place.name) if place and len(group) == 1 else names[beat["place"]]
         detail = place.detail if place else ""
         slots |= {"P": here, "here": f"{detail.rstrip('.')}." if detail else ""}
         texts.append(sentences(fill(beat["text"], slots)))
     slots["P"] = in_sentence(place.name) if place else names[main["place"]]
-    summary = texts[0] if len(group) == 1 else _condensed(texts)
+    summary = texts[0] if len(group) == 1 else _condensed(texts, group)
     if len(group) == 1 and wishes.length >= 0:
         summary = _linked(summary, main, no, groups, slots)
     if wishes.length < 0:
@@ -318,15 +360,24 @@ def _chapter(
     )
 
 
-def _condensed(texts: Sequence[str]) -> str:
+ESSENTIAL = ("c-trigger", "c-climax", "c-mid", "c-end", "c-commit", "c-plan", "c-try", "c-loss", "c-clue1", "c-open")
+"""What a chapter that stands for many beats tells before anything else."""
+
+
+def _condensed(texts: Sequence[str], beats: Sequence[Beat]) -> str:
     """Several beats in one chapter: of each as many sentences as fit into 600 characters together."""
     parts = [re.split(r"(?<=[.!?]) ", text) for text in texts]
     for most in (3, 2, 1):
         whole = " ".join(" ".join(part[:most]) for part in parts)
         if len(whole) <= 600:
             return whole
-    room = 600 // len(parts) - 1
-    return " ".join(fit(part[0], room) for part in parts)
+    rank = {name: place for place, name in enumerate(ESSENTIAL)}
+    room, taken = 600, set()
+    for place in sorted(range(len(beats)), key=lambda each: rank.get(beats[each]["id"], len(rank))):
+        if len(parts[place][0]) + 1 <= room:
+            taken.add(place)
+            room -= len(parts[place][0]) + 1
+    return " ".join(parts[place][0] for place in sorted(taken))
 
 
 def _linked(
@@ -342,11 +393,22 @@ def _linked(
     if not same or no % 2 == 1 or beat["chain"] in ("town", "places", "rules") or beat.get("fresh"):
         return summary
     so = fill(same[-1]["so"], slots)
-    if no % 4 == 0 and ":" not in so:
+    summary = _pronoun(summary, so, slots)
+    if no % 4 == 0 and ":" not in so and not summary.startswith(("At ", "On ", "By ", "In ", "With ")):
         linked = f"Now that {so}, {inside(summary, _names(slots))}"
     else:
-        linked = f"By now {so}. {summary}"
+        linked = f"By now {so}. {capital(summary)}"
     return linked if len(linked) <= 600 else summary
+
+
+def _pronoun(summary: str, so: str, slots: Slots) -> str:
+    """The summary with a pronoun for its subject where that is the cause's subject too; `they` would move verbs."""
+    for person in slots.values():
+        if isinstance(person, Person) and person.pronouns != "they" and so.startswith(f"{person.first} "):
+            for name in (person.name, person.first):
+                if summary.startswith(f"{name} ") and not re.match(rf"{re.escape(name)} (?:and|or) ", summary):
+                    return person.pronouns + summary[len(name) :]
+    return summary
 
 
 def _names(slots: Slots) -> list[str]:
@@ -398,10 +460,8 @@ def _everyone(folk: Company) -> list[str]:
 
 def _words(total: int, tensions: Sequence[int]) -> list[int]:
     weights = [0.8 + tension / 25 for tension in tensions]
-    shares = [min(20_000, max(1, round(total * weight / sum(weights), -2))) for weight in weights]
-    numbers = [int(share) for share in shares]
-    numbers[-1] = min(20_000, max(1, numbers[-1] + total - sum(numbers)))
-    return numbers
+    edges = [0, *(round(total * sum(weights[:end]) / sum(weights), -2) for end in range(1, len(weights)))]
+    return [min(20_000, max(0, int(end - start))) for start, end in pairwise([*edges, total])]
 
 
 def _whole(
@@ -419,7 +479,11 @@ def _whole(
             id=f"a{number}",
             name=choice.order(f"act/{picks[place]}", texts["acts"][picks[place]]["names"])[0],
             purpose=model.say(_conceit_text(texts["acts"][picks[place]]["purpose"], model), 240),
-            turning_point=model.say(_conceit_text(texts["acts"][picks[place]]["turning"], model), 240),
+            turning_point=familiar(
+                model.say(_conceit_text(texts["acts"][picks[place]]["turning"], model), 240),
+                (model.lead, model.opponent),
+                (model.lead.name, model.opponent.name),
+            ),
         )
         for number, place in enumerate(there, 1)
     ]

@@ -8,6 +8,7 @@ from typing import Literal
 from connectors.providers.builtin import idea as ideas
 from connectors.providers.builtin.grammar import Pronouns
 from genesis.content.proposal import Understood
+from genesis.session.stages import Stage
 
 Ending = Literal["open", "happy", "bittersweet", "tragic"]
 
@@ -19,6 +20,34 @@ CHIPS = {
     "less_cliche": "make it less of a cliché",
     "more_stakes": "raise the stakes",
 }
+
+
+LABELS = {
+    Stage.CONCEPT_SELECTION: "concept",
+    Stage.STORY_CONCEPTION: "story",
+    Stage.WORLDVIEW: "world",
+    Stage.CHARACTERS: "characters",
+    Stage.PLOT_OUTLINE: "outline",
+}
+
+STAGES: dict[str, tuple[Stage, ...]] = {
+    "tone": (Stage.CONCEPT_SELECTION, Stage.STORY_CONCEPTION, Stage.WORLDVIEW),
+    "stakes": (Stage.CONCEPT_SELECTION, Stage.WORLDVIEW),
+    "stranger": (Stage.CONCEPT_SELECTION, Stage.WORLDVIEW),
+    "fresher": (Stage.CONCEPT_SELECTION,),
+    "add": (Stage.CONCEPT_SELECTION, Stage.STORY_CONCEPTION, Stage.WORLDVIEW, Stage.PLOT_OUTLINE),
+    "romance": (Stage.CHARACTERS,),
+    "longer": (Stage.STORY_CONCEPTION,),
+    "size": (Stage.STORY_CONCEPTION, Stage.PLOT_OUTLINE),
+    "ending": (Stage.STORY_CONCEPTION, Stage.PLOT_OUTLINE),
+    "era": (Stage.WORLDVIEW,),
+    "place": (Stage.CONCEPT_SELECTION, Stage.WORLDVIEW),
+    "role": (Stage.CONCEPT_SELECTION, Stage.CHARACTERS),
+    "age": (Stage.CHARACTERS,),
+    "pov": (Stage.STORY_CONCEPTION,),
+    "tense": (Stage.STORY_CONCEPTION,),
+}
+"""Where a wish can be obeyed; one that is not named here is obeyed in every stage."""
 
 
 @dataclass
@@ -58,6 +87,15 @@ class Wishes:
         if len(self.understood) < 20:
             self.understood.append(Understood(intent=intent, path=path, text=text[:400]))
 
+    def keep(self, stage: Stage) -> None:
+        """Give back the wishes that this stage has no place for, so that none is called obeyed that is not."""
+        for wish in list(self.understood):
+            stages = STAGES.get(wish.intent)
+            if stages is not None and stage not in stages:
+                self.understood.remove(wish)
+                where = " or ".join(LABELS[each] for each in stages)
+                self.not_understood.append(f"“{wish.text}” is decided with the {where}, not here.")
+
     @property
     def any(self) -> bool:
         """True where at least one wish was recognised."""
@@ -73,12 +111,16 @@ _VILLAIN = r"(?:the )?(?:villain|antagonist|opponent)"
 
 def _rename(wishes: Wishes, found: re.Match[str]) -> bool:
     old, new = found["old"].strip(), found["new"].strip()
+    if re.fullmatch(r"(?:the )?(?:town|village|city|island|place|setting)", old, re.IGNORECASE):
+        wishes.town = new[:60]
+        wishes.note("place", f"The place is now called {new}.")
+        return True
     if re.fullmatch(_LEAD, old, re.IGNORECASE):
         old = "lead"
     elif re.fullmatch(_VILLAIN, old, re.IGNORECASE):
         old = "villain"
     wishes.renames.append((old, new[:60]))
-    wishes.note("rename", f"{old} is now called {new}.")
+    wishes.note("rename", f"{'The ' * (old in ('lead', 'villain'))}{old} is now called {new}.")
     return True
 
 
@@ -95,20 +137,20 @@ def _more(wishes: Wishes, found: re.Match[str]) -> bool:
     what = found["what"].strip().casefold()
     if re.search(r"\b(?:romance|romantic|love)\b", what):
         wishes.romance = True
-        wishes.note("more", "There is more love in it.")
+        wishes.note("romance", "There is more love in it.")
     elif re.search(r"\b(?:humou?r|fun|funny|light|warmth|hope|hopeful|joy|cosy|cozy)\b", what):
         return _mood(wishes, 1)
     elif re.search(r"\b(?:dark|darkness|gloom|sad|sadness|melancholy|horror|grim)\b", what):
         return _mood(wishes, -1)
     elif re.search(r"\b(?:stakes|danger|tension|drama|urgent|conflict|suspense)\b", what):
         wishes.higher = True
-        wishes.note("more", "The stakes are higher.")
+        wishes.note("stakes", "The stakes are higher.")
     elif re.search(r"\b(?:magic|strange|weird|mystery|mysterious|wonder|uncanny)\b", what):
         wishes.stranger = True
-        wishes.note("more", "It is stranger.")
+        wishes.note("stranger", "It is stranger.")
     elif things := [each for each in ideas.read(what, names=False).found if each.kind in ("objects", "creatures")]:
         wishes.add.extend(each.text for each in things)
-        wishes.note("more", f"“{things[0].text}” plays a part.")
+        wishes.note("add", f"“{things[0].text}” plays a part.")
     else:
         return False
     return True
@@ -124,7 +166,7 @@ def _less(wishes: Wishes, found: re.Match[str]) -> bool:
         return _mood(wishes, -1)
     if re.search(r"\b(?:romance|romantic|love)\b", what):
         wishes.romance = False
-        wishes.note("less", "There is no love story in it.")
+        wishes.note("romance", "There is no love story in it.")
         return True
     return _avoid(wishes, found)
 
@@ -137,13 +179,13 @@ def _mood(wishes: Wishes, step: int) -> bool:
 
 def _fresh(wishes: Wishes) -> bool:
     wishes.fresher = True
-    wishes.note("less", "The most usual choices are left out.")
+    wishes.note("fresher", "The most usual choices are left out.")
     return True
 
 
 def _length(wishes: Wishes, step: int) -> bool:
     wishes.length += step
-    wishes.note("length", "It is shorter." if step < 0 else "It is longer.")
+    wishes.note("shorter" if step < 0 else "longer", "It is shorter." if step < 0 else "It is longer.")
     return True
 
 
@@ -200,7 +242,8 @@ def _person(wishes: Wishes, found: re.Match[str]) -> bool:
     if trade:
         wishes.job, known = re.sub(r"^(?:old|elderly|young) ", "", trade), True
     if known:
-        wishes.note("role", f"The lead is {found['what'].strip()}.")
+        only_age = not (wishes.pronouns or wishes.job)
+        wishes.note("age" if only_age else "role", f"The lead is {found['what'].strip()}.")
     return known
 
 
@@ -225,19 +268,19 @@ def _count(wishes: Wishes, found: re.Match[str]) -> bool:
         wishes.words = value
     else:
         return False
-    wishes.note("length", f"It has {value:,} {found['unit']}.")
+    wishes.note("size", f"It has {value:,} {found['unit']}.")
     return True
 
 
 def _stakes(wishes: Wishes) -> bool:
     wishes.higher = True
-    wishes.note("more", "The stakes are higher.")
+    wishes.note("stakes", "The stakes are higher.")
     return True
 
 
 def _strange(wishes: Wishes) -> bool:
     wishes.stranger = True
-    wishes.note("more", "It is stranger.")
+    wishes.note("stranger", "It is stranger.")
     return True
 
 
@@ -282,11 +325,12 @@ PATTERNS: tuple[tuple[re.Pattern[str], Handler], ...] = (
     (
         re.compile(
             rf"\b(?:make|turn) (?:{_LEAD})(?: into)? (?P<what>(?:an? )?[\w'’ -]+)"
-            rf"|\b(?:{_LEAD}) (?:should|must) be (?P<that>(?:an? )?[\w'’ -]+)",
+            rf"|\b(?:{_LEAD}|she|he|they) (?:should|must) be (?P<that>(?:an? )?[\w'’ -]+)",
             _ANY_CASE,
         ),
         lambda w, f: _person_any(w, f),
     ),
+    (re.compile(r"^(?P<what>an? [\w'’ -]+)$", _ANY_CASE), _person),
     (re.compile(r"\badd (?P<what>[\w'’ -]+)", _ANY_CASE), _more),
 )
 
