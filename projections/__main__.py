@@ -15,6 +15,23 @@ from projections.runner import Runner
 log = logging.getLogger("projections")
 
 
+class Sparing(logging.Filter):
+    """Lets aiokafka say the same once in ten seconds: while the broker is away it would fill the disk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """True for what is to be written."""
+        if not record.name.startswith("aiokafka"):
+            return True
+        if record.created - self._said.get(record.name, 0.0) < 10:
+            return False
+        self._said[record.name] = record.created
+        return True
+
+
 async def main(settings: Settings) -> None:
     """Project and sweep until SIGTERM or SIGINT, or until one of the two can't go on, which ends the other."""
     stop = asyncio.Event()
@@ -37,6 +54,8 @@ async def main(settings: Settings) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Sparing())
     try:
         uvloop.run(main(Settings()))
     except GenesisError as error:

@@ -48,6 +48,8 @@ class Known:
 
     session: Session | None = None
     inconsistent: bool = False
+    last: int = 0
+    """Sequence of the last event of its history."""
     sizes: dict[Stage | None, int] = field(default_factory=dict)
     """Characters of JSON: of each slot, and under None of the rest."""
 
@@ -178,7 +180,9 @@ class Projector:
             loaded = await session_view.load(self._connection, list(missing))
             for session_id in missing:
                 row = loaded.get(session_id)
-                known[session_id] = Known(row.session, row.inconsistent, {None: row.size}) if row else Known()
+                known[session_id] = (
+                    Known(row.session, row.inconsistent, row.last, {None: row.size}) if row else Known()
+                )
         return known
 
     def _remember(self, batch: "_Batch", forks: int) -> None:
@@ -273,6 +277,7 @@ class _Batch:
                 self._novels.append(row)
         self._settled.add(recorded)
         self._append(one.message, one.message.value or b"", fresh)
+        known.last = max(known.last, recorded.sequence)
 
     def _put_aside(self, one: _Read, left: Remains, reason: str, kind: str) -> None:
         message = one.message
@@ -294,13 +299,18 @@ class _Batch:
         if left.session_id is None:
             return
         known = self.known[left.session_id]
+        # Nobody vouches for the sequence of what can't be read: it may take the next place and no other, lest junk
+        # should sit where an event is going to come.
+        in_place = left.sequence is not None and (kind != "unreadable" or left.sequence == known.last + 1)
+        if not in_place and (known.session is None or (left.sequence or 0) <= known.last):
+            return
         known.inconsistent = True
         owner = known.session.user_id if known.session else left.user_id
         self._inconsistent[left.session_id] = {"session_id": left.session_id, "user_id": owner or "", "at": left.at}
-        body = unreadable_body(
-            message, left, user_id=owner, reason=reason, own_id=one.recorded is not None or kind != "refused"
-        )
-        if body is not None:
+        if in_place and left.sequence is not None:
+            known.last = max(known.last, left.sequence)
+            own_id = one.recorded is not None or kind != "refused"
+            body = unreadable_body(message, left, left.session_id, left.sequence, owner, reason, own_id=own_id)
             self._append(message, body, None)
 
     def _append(self, message: Message, body: bytes, fresh: bool | None) -> None:

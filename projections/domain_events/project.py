@@ -70,14 +70,19 @@ def remains(message: Message) -> Remains:
 
 
 def unreadable_body(
-    message: Message, left: Remains, *, user_id: str | None, reason: str, own_id: bool
-) -> bytes | None:
-    """The body under which this message is streamed, or None where its place in a session is not known.
+    message: Message,
+    left: Remains,
+    session_id: UUID,
+    sequence: int,
+    user_id: str | None,
+    reason: str,
+    *,
+    own_id: bool,
+) -> bytes:
+    """The body under which this message is streamed at this place of the history.
 
     `own_id`: under its own event id. Where the database refused it, the id itself may be what it refused.
     """
-    if left.session_id is None or left.sequence is None:
-        return None
     return orjson.dumps(
         {
             "event_id": (left.event_id if own_id else None)
@@ -85,8 +90,8 @@ def unreadable_body(
             "event_type": UNREADABLE,
             "event_version": 1,
             "aggregate_type": AGGREGATE_TYPE,
-            "aggregate_id": left.session_id,
-            "sequence": left.sequence,
+            "aggregate_id": session_id,
+            "sequence": sequence,
             "correlation_id": None,
             "causation_id": left.causation_id,
             "created_at": left.at,

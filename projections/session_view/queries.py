@@ -51,6 +51,8 @@ class Loaded:
     session: Session | None
     """None where not even its first event could be read."""
     inconsistent: bool
+    last: int
+    """Sequence of the last event of its history, which the session may be behind where it is inconsistent."""
     size: int
     """Characters of its JSON."""
 
@@ -93,9 +95,10 @@ async def load(connection: Connection, session_ids: Sequence[UUID]) -> dict[UUID
 
 def _loaded(row: asyncpg.Record) -> Loaded:
     if row["head"] is None:
-        return Loaded(None, row["inconsistent"], 0)
+        return Loaded(None, row["inconsistent"], row["last"] or 0, 0)
     text = _json(row)
-    return Loaded(Session.model_validate_json(text), row["inconsistent"], len(text))
+    session = Session.model_validate_json(text)
+    return Loaded(session, row["inconsistent"], row["last"] or session.sequence, len(text))
 
 
 def _json(row: asyncpg.Record) -> str:

@@ -1,5 +1,8 @@
 -- name: load
+-- `last` is asked for only where the history may be ahead of the view.
 SELECT v.session_id, v.inconsistent, v.head::text AS head, v.brief::text AS brief,
+    CASE WHEN v.inconsistent THEN (
+        SELECT max(d.sequence) FROM domain_events d WHERE d.aggregate_id = v.session_id) END AS last,
     (SELECT string_agg('"' || s.stage || '":' || s.slot::text, ',' ORDER BY s.place)
         FROM session_stage s WHERE s.session_id = v.session_id) AS stages
 FROM session_view v

@@ -298,10 +298,6 @@ async def test_a_session_that_is_no_longer_in_memory_is_read_from_the_tables(dat
 # -- poison
 
 
-def spoilt(body: bytes) -> bytes:
-    return body.replace(b'"event_type":', b'"event_tipe":')
-
-
 @pytest.mark.parametrize(
     ("how", "change"),
     [
@@ -337,6 +333,39 @@ async def test_poison_without_a_place_is_put_aside_alone(desk: Desk):
     await desk.project()
     assert (await state_of(desk, tale)) == fold(tale.history)
     assert await desk.value("SELECT count(*) FROM quarantine") == 1
+
+
+@pytest.mark.parametrize("sequence", [2, 9])
+async def test_junk_takes_no_place_but_the_next(desk: Desk, sequence: int):
+    """Neither one that is taken nor one that an event is yet going to come to."""
+    tale = whole()
+    desk.log.extend(tale.history[:5])
+    junk = dict(wire.event_headers(tale.history[0])) | {"sequence": str(sequence).encode()}
+    desk.log.append(tale.history[0], value=b"junk", headers=tuple(junk.items()))
+    desk.log.extend(tale.history[5:])
+    await desk.project(3)
+    state, facts = await sessions.state(desk.connection, tale.id, tale.owner) or (None, None)
+    assert state == fold(tale.history)
+    assert facts is not None
+    assert facts.inconsistent == (sequence > 5)
+    told = await history.after(desk.connection, tale.id, 0, 1000)
+    assert [event.sequence for event in told] == list(range(1, len(tale.history) + 1))
+    assert "unreadable" not in {event.event_type for event in told}
+    assert await desk.value("SELECT count(*) FROM quarantine") == 1
+
+
+async def test_two_poisoned_events_leave_no_hole_either(desk: Desk, database: Database):
+    tale = whole()
+    for number, recorded in enumerate(tale.history):
+        desk.log.append(recorded, **({"value": b"poison"} if number in (3, 4, 9) else {}))
+    for _ in desk.log.records:
+        fresh = await Desk.at(database, desk.log)
+        await fresh.projector.project(desk.log.after(fresh.projector.positions)[:1])
+        await fresh.close()
+    told = await history.after(desk.connection, tale.id, 0, 1000)
+    assert [event.sequence for event in told] == list(range(1, len(tale.history) + 1))
+    assert [event.sequence for event in told if event.event_type == "unreadable"] == [4, 5, 10]
+    assert (await state_of(desk, tale)) == fold(tale.history[:3])
 
 
 async def test_a_session_whose_first_event_is_poison_is_there_and_says_so(desk: Desk):
