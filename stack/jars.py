@@ -6,10 +6,12 @@ import fcntl
 import hashlib
 import os
 import shutil
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import certifi
 import httpx
 
 from connectors.settings import Settings
@@ -133,7 +135,10 @@ async def _fetch_all(repository: str, jars: tuple[Jar, ...], root: Path, told: C
     done = 0
     turn = asyncio.Semaphore(PARALLEL)
     told(done, len(jars))
-    async with httpx.AsyncClient(timeout=httpx.Timeout(30.0), follow_redirects=True) as client:
+    trust = ssl.create_default_context()
+    # The system's certificates, which hold those of a company's proxy, and certifi's for systems without any.
+    trust.load_verify_locations(certifi.where())
+    async with httpx.AsyncClient(verify=trust, timeout=httpx.Timeout(30.0), follow_redirects=True) as client:
 
         async def one(jar: Jar) -> None:
             nonlocal done
@@ -146,9 +151,10 @@ async def _fetch_all(repository: str, jars: tuple[Jar, ...], root: Path, told: C
             async with asyncio.TaskGroup() as group:
                 for jar in jars:
                     group.create_task(one(jar))
-        except* GenesisError as failures:
+        except BaseExceptionGroup as failures:
             # One sentence for people: the first failure stands for the rest.
-            raise failures.exceptions[0] from None
+            first, _ = failures.split(GenesisError)
+            raise (first or failures).exceptions[0] from None
 
 
 async def _fetch(client: httpx.AsyncClient, url: str, jar: Jar, target: Path) -> None:
@@ -162,7 +168,7 @@ async def _fetch(client: httpx.AsyncClient, url: str, jar: Jar, target: Path) ->
             status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
             final = status is not None and status < 500 and status not in (408, 416, 429)
             if final or attempt == ATTEMPTS:
-                reason = f"HTTP status {status}" if status else type(error).__name__
+                reason = f"HTTP status {status}" if status else str(error) or type(error).__name__
                 raise JarsUnavailable(
                     f"{jar.coordinates} could not be fetched ({reason}); check the network and start again, "
                     "it goes on where it was cut off, or set GENESIS_MAVEN_REPOSITORY to another repository."
