@@ -8,7 +8,8 @@ import signal
 import sys
 import time
 from logging.handlers import RotatingFileHandler
-from typing import NoReturn
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -35,9 +36,9 @@ def genesis() -> None:
 
 @app.command()
 def run(
-    infrastructure: bool = typer.Option(
-        False, "--infrastructure", help="Only Postgres, Kafka and Connect: for work on our own processes."
-    ),
+    infrastructure: Annotated[
+        bool, typer.Option("--infrastructure", help="Only Postgres, Kafka and Connect, to work on our own.")
+    ] = False,
 ) -> None:
     """Starts everything that is not external and keeps it running until Ctrl-C."""
     settings = _settings()
@@ -73,13 +74,16 @@ def stop() -> None:
 
 @app.command()
 def demo(
-    idea: str = typer.Option("", "--idea", help="What the novel is to be about, in your own words."),
-    ask: bool = typer.Option(False, "--ask", help="Ask at each step instead of choosing by itself."),
+    idea: Annotated[str, typer.Option(help="What the novel is to be about, in your own words.")] = "",
+    ask: Annotated[bool, typer.Option("--ask", help="Ask at each step instead of choosing by itself.")] = False,
+    out: Annotated[Path | None, typer.Option(help="File for the Markdown; else named after the novel.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed and idea give the same novel.")] = None,
+    url: Annotated[str | None, typer.Option(help="Address of the API, if not the settings'.")] = None,
 ) -> None:
     """Drives a guided session in the terminal, from an idea to a finished outline."""
     from stack.demo import demo as play
 
-    play(_settings(), idea=idea, ask=ask)
+    play(_settings(), idea=idea, ask=ask, out=out, seed=seed, url=url)
 
 
 async def _run(settings: Settings, parts: tuple[str, ...], log: str) -> int:
