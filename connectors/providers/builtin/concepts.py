@@ -66,6 +66,13 @@ def motif_lines(model: Model) -> list[str]:
     return [fill(MOTIFS[place % 4], {**model.slots(), "X": each}) for place, each in enumerate(model.motifs)]
 
 
+def _proof_line(model: Model, told: str) -> list[str]:
+    """A sentence for a thing that the idea names, where the conceit's premise has no room for it."""
+    if model.proof.text == model.conceit["proof"] or model.proof.text in told:
+        return []
+    return [model.say("And in all of it there is one thing that nobody can explain: {proof.a}.", 120)]
+
+
 def tone(brief: Brief, choice: Choice, wishes: Wishes, place: int, former: str = "") -> str:
     """The tone in a few words: what the brief says, what feedback made of it."""
     base = brief.tone or former or choice.order("tone", bank.load("stories")["tones"])[place % 5]
@@ -85,7 +92,8 @@ def tell(
         premise = [premise[0], premise[1], premise[-1]]
     if wishes.stranger:
         premise.insert(2, choice.pick(f"strange/{place}", stories["strange"]))
-    told = " ".join([*(model.say(each, 700) for each in premise), *motif_lines(model)])
+    told = familiar(" ".join(model.say(each, 700) for each in premise), (model.lead, model.opponent))
+    more = " ".join(["", *_proof_line(model, told), *motif_lines(model)])
     stakes = model.told("stakes", 240)
     if wishes.higher:
         higher = model.say(choice.pick(f"higher/{place}", stories["higher"]), 240)
@@ -105,7 +113,7 @@ def tell(
     return Concept(
         title=title[:80],
         hook=model.told("hook", 240),
-        premise=fit(familiar(told, (model.lead, model.opponent)), 1200),
+        premise=fit(told, 1200 - len(more)) + more,
         lead=fit(lead, 240),
         opposition=fit(opposition, 240),
         stakes=stakes,

@@ -142,7 +142,7 @@ def _single(request: GenerationRequest, idea: Idea, wishes: Wishes, choice: Choi
         return cast(model, choice, wishes, audience, factions, _second(idea))
     people = confirmed.get(Stage.CHARACTERS)
     path = path_of(story) if isinstance(story, Story) else None
-    return outline(
+    plot = outline(
         model,
         choice,
         wishes,
@@ -151,6 +151,21 @@ def _single(request: GenerationRequest, idea: Idea, wishes: Wishes, choice: Choi
         people if isinstance(people, Cast) else None,
         path["id"] if path else choice.pick("path", ["inquiry", "bargain", "flight"]),
     )
+    # Endings and customs are quoted from stages that may have been confirmed under older names.
+    earlier, _ = established(request.brief, idea, Choice(choice.seed, "1", choice.avoid), confirmed)
+    return _under_new_names(plot, earlier, model, people if isinstance(people, Cast) else None)
+
+
+def _under_new_names(plot: Content, earlier: Model, model: Model, people: Cast | None) -> Content:
+    pairs = [(earlier.town.text, model.town.text)]
+    for role, person in (("protagonist", earlier.lead), ("antagonist", earlier.opponent)):
+        now = next((each for each in people.characters if each.role == role), None) if people else None
+        if now and now.name != person.name:
+            pairs += [(person.name, now.name), (person.first, now.name.split(" ")[0])]
+    for old, new in pairs:
+        if old != new:
+            plot = _replaced(plot, old, new)
+    return plot
 
 
 def _second(idea: Idea) -> str:

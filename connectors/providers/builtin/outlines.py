@@ -158,14 +158,16 @@ def _texts(
 def _beats(model: Model, world: World | None, path: str) -> list[Beat]:
     beats = [each for each in bank.load("beats")["beat"] if each["chain"] not in PATHS or each["chain"] == path]
     names = _names(model.slots())
+    known = {each["name"] for each in model.conceit["rules"]}
     for number, rule in enumerate(world.rules[:5] if world else (), 1):
-        beats.append(_rule_beat(number, rule, names))
+        beats.append(_rule_beat(number, rule, names, weight=2 if rule.name in known else 1))
     for number, motif in enumerate(model.motifs, 1):
         beats.append(_motif_beat(number, motif.form("a"), motif.verb("it", "them"), motif.text))
     return sorted(beats, key=lambda each: (each["at"], each["id"]))
 
 
-def _rule_beat(number: int, rule: Rule, names: Sequence[str]) -> Beat:
+def _rule_beat(number: int, rule: Rule, names: Sequence[str], weight: int) -> Beat:
+    """A chapter about a rule of the world; one that a person added (weight 1) is never left out."""
     statement, cost = (inside(_safe(text.strip()), names).rstrip(".") for text in (rule.statement, rule.cost))
     limit = _safe(rule.limit.strip()).rstrip(".")
     turn = number - 1
@@ -212,7 +214,7 @@ def _rule_beat(number: int, rule: Rule, names: Sequence[str]) -> Beat:
         "id": f"u-{number}",
         "chain": "rules",
         "at": (22.5, 38.5, 49.5, 62, 70.5)[turn],
-        "weight": 2,
+        "weight": weight,
         "place": ("home", "common", "wild", "work", "under")[turn],
         "who": ["A"] if turn == 2 else [],
         "tension": 5,

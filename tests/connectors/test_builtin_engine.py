@@ -1,0 +1,470 @@
+"""The built-in story engine: whole sessions by many seeds, and what a reader would stumble over."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from connectors.providers.builtin import bank
+from connectors.providers.builtin.engine import propose
+from connectors.providers.builtin.grammar import article, fit, is_plural
+from connectors.providers.builtin.provider import readable
+from genesis.content.cast import Cast
+from genesis.content.catalog import MAX_CANDIDATES, Content
+from genesis.content.checks import check, mentions
+from genesis.content.concept import Concept
+from genesis.content.ids import ids_of, renumber
+from genesis.content.outline import Outline
+from genesis.content.sizes import CONFIRMED_CAP, DRAFT_CAP, size
+from genesis.content.story import Story
+from genesis.content.world import Rule, World
+from genesis.session.brief import Brief
+from genesis.session.messages import GenerationRequest
+from genesis.session.stages import Stage
+from tests import examples
+
+CONCEPT, STORY, WORLD, CAST, OUTLINE = list(Stage)
+
+IDEAS = (
+    "",
+    "A blind clockmaker finds a letter from her dead sister in a violin, years after the war",
+    "Mara, a stubborn baker on an island, against the bishop who stole her grandmother's recipe book",
+    "lighthouse",
+    "A retired soldier and a thief steal a crown from a haunted castle during the coronation",
+    "An orphan boy called Tam Reed keeps bees in the mountains and fears the flood",
+    "Zwei Brüder suchen ihre Mutter im verschneiten Gebirge",
+    "Their husband vanished at the wedding; they are a locksmith and will not let it rest",
+    "Robots fight vampires in space {and} {L} braces",
+    "grief, an old umbrella, an hourglass and a librarian in a desert village",
+)
+TONES = ("", "dark", "light and funny")
+LENGTHS = (0, 1, 2, 3, 5, 9, 12, 17, 24, 40, 60)
+
+Edit = Callable[[Content], Content]
+Whole = dict[Stage, Content]
+
+
+def request(stage: Stage, brief: Brief, confirmed: Whole, **more: Any) -> GenerationRequest:
+    values: dict[str, Any] = {
+        "task_id": examples.a_uuid("task"),
+        "session_id": examples.a_uuid("session"),
+        "user_id": examples.OWNER,
+        "correlation_id": examples.a_uuid("correlation"),
+        "stage": stage,
+        "round": 1,
+        "brief": brief,
+        "confirmed": confirmed,
+        "requested_at": examples.NOON,
+        "deadline": examples.NOON + timedelta(minutes=15),
+    }
+    return GenerationRequest(**(values | more))
+
+
+def session(brief: Brief, pick: int = 0, edit: Edit = lambda content: content) -> Iterator[tuple[Stage, Whole, Any]]:
+    """A whole session: of each stage what was confirmed before it and the candidates, numbered."""
+    confirmed: Whole = {}
+    counters: dict[str, int] = {}
+    for stage in Stage:
+        made = propose(request(stage, brief, confirmed))
+        known = frozenset().union(*(ids_of(each) for each in confirmed.values()))
+        candidates, counters = renumber(stage, made.candidates, counters, known)
+        yield stage, dict(confirmed), candidates
+        confirmed[stage] = edit(candidates[pick % len(candidates)])
+
+
+def finished(brief: Brief, pick: int = 0, edit: Edit = lambda content: content) -> Whole:
+    return {stage: edit(candidates[pick % len(candidates)]) for stage, _, candidates in session(brief, pick, edit)}
+
+
+def texts(content: Content) -> list[str]:
+    return readable(content).splitlines()
+
+
+def brief_of(seed: int) -> Brief:
+    return Brief(
+        idea=IDEAS[seed % len(IDEAS)],
+        seed=seed,
+        tone=TONES[seed % len(TONES)],
+        target_chapters=LENGTHS[seed % len(LENGTHS)],
+    )
+
+
+UNUSED_PLACE_IN_A_SHORT_BOOK = {"place_unused"}
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_session_holds_nothing_that_a_reader_stumbles_over(seed: int) -> None:
+    brief = brief_of(seed)
+    for stage, confirmed, candidates in session(brief, pick=seed):
+        for candidate in candidates:
+            findings = {each.code for each in check(stage, candidates, candidate.id, confirmed)}
+            short = stage is OUTLINE and len(candidate.chapters) < 12
+            assert findings <= (UNUSED_PLACE_IN_A_SHORT_BOOK if short else set()), findings
+            assert size([candidate]) <= CONFIRMED_CAP[stage]
+            for text in texts(candidate):
+                assert not faults(text), text
+        assert size(candidates) <= DRAFT_CAP[stage]
+        for one, other in combinations(candidates, 2):
+            assert main_text(one) != main_text(other)
+
+
+VOWEL_BUT_CONSONANT = r"(?:one\b|once|uni(?:on|t|v|q|c)|use|eu)"
+
+
+def faults(text: str) -> list[str]:
+    """What a copy-editor would mark."""
+    patterns = {
+        "slot": r"[{}]",
+        "doubled word": r"(?i)\b(\w+) \1\b",
+        "a before a vowel": rf"(?i)\ba (?!{VOWEL_BUT_CONSONANT})[aeiou]",
+        "an before a consonant": r"(?i)\ban (?!hour|honest|hono|heir)[bcdfghjklmnpqrstvwxyz]",
+        "cut off": "…",
+        "spacing": r"  | [,.;:?!]|[.,;:]{2}",
+        "small letter after a full stop": r"[.?!] [a-z]",
+        "verb of a plural": r"\b(?:she|he) (?:have|do|are)\b|\bthey (?:has|does|is)\b",
+    }
+    return [name for name, pattern in patterns.items() if re.search(pattern, text)]
+
+
+def main_text(content: Content) -> str:
+    match content:
+        case Concept():
+            return content.premise
+        case Story():
+            return content.synopsis
+        case _:
+            return content.model_dump_json()
+
+
+def test_the_copy_editor_does_mark_faults() -> None:
+    wrong = ["a {slot}", "the the", "a inn", "an bell", "cut…", "two  spaces", "end. small", "she have", "they is"]
+    assert all(faults(text) for text in wrong)
+    assert not faults("An hour at a university, an honest one. She has a use for it; they have none.")
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_the_same_request_gives_the_same_proposal(stage: Stage) -> None:
+    confirmed = finished(Brief(seed=11))
+    earlier = {each: confirmed[each] for each in list(Stage)[: list(Stage).index(stage)]}
+    assert propose(request(stage, Brief(seed=11), earlier)) == propose(request(stage, Brief(seed=11), earlier))
+
+
+def test_another_seed_gives_another_proposal() -> None:
+    titles = {tuple(each.hook for each in concepts(Brief(seed=seed))) for seed in range(20)}
+    assert len(titles) == 20
+
+
+def test_without_a_seed_the_session_decides() -> None:
+    one = propose(request(CONCEPT, Brief(), {}))
+    other = propose(request(CONCEPT, Brief(), {}, session_id=examples.a_uuid("another session")))
+    assert one.candidates != other.candidates
+    assert one == propose(request(CONCEPT, Brief(), {}))
+
+
+def concepts(brief: Brief, **more: Any) -> Sequence[Concept]:
+    made = propose(request(CONCEPT, brief, {}, **more)).candidates
+    return [each for each in made if isinstance(each, Concept)]
+
+
+def test_candidates_tell_different_premises() -> None:
+    five = concepts(Brief(seed=3, candidates=5))
+    assert len(five) == 5
+    words = [set(re.findall(r"\w{4,}", each.premise.casefold())) for each in five]
+    assert all(len(a & b) / len(a | b) < 0.35 for a, b in combinations(words, 2))
+    assert len({each.lead.split(",")[0] for each in five}) == 5
+
+
+def test_a_second_round_shows_what_the_first_did_not() -> None:
+    first = concepts(Brief(seed=3))
+    second = concepts(Brief(seed=3), round=2, previous=first)
+    assert not {each.what_if for each in first} & {each.what_if for each in second}
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_as_many_candidates_as_were_asked_for(count: int) -> None:
+    assert len(concepts(Brief(seed=1), count=count)) == count
+    assert len(concepts(Brief(seed=1, candidates=count))) == count
+
+
+def test_the_outline_is_never_asked_for_twice_in_one_proposal() -> None:
+    made = propose(request(OUTLINE, Brief(seed=1), finished(Brief(seed=1)), count=5))
+    assert len(made.candidates) == MAX_CANDIDATES[OUTLINE]
+
+
+class TestTheIdea:
+    def test_its_words_appear(self) -> None:
+        idea = "A blind clockmaker finds a letter from her dead sister in a desert village after the war"
+        for seed in range(20):
+            for concept in concepts(Brief(idea=idea, seed=seed)):
+                told = " ".join(texts(concept))
+                assert all(word in told for word in ("blind clockmaker", "letter", "sister", "village", "the war"))
+
+    def test_a_named_lead_and_place_keep_their_names(self) -> None:
+        for concept in concepts(Brief(idea="Mara Voss, a potter in Oldgate, loses her kiln", seed=2)):
+            assert concept.lead.startswith("Mara Voss, a potter at ")
+            assert "In Oldgate, " in concept.premise
+
+    def test_what_was_used_is_said_and_what_was_not(self) -> None:
+        made = propose(request(CONCEPT, Brief(idea="A librarian, a quasar and her lost compass", seed=4), {}))
+        used = " ".join(each.text for each in made.understood)
+        assert "librarian" in used
+        assert "compass" in used
+        assert any("quasar" in each for each in made.not_understood)
+
+    def test_a_word_counts_as_used_only_where_it_stands(self) -> None:
+        for seed in range(30):
+            made = propose(request(CONCEPT, Brief(idea=IDEAS[seed % len(IDEAS)], seed=seed), {}))
+            whole = " ".join(text for each in made.candidates for text in texts(each)).casefold()
+            for each in made.understood:
+                if each.intent == "idea":
+                    assert each.text.split("”")[0].lstrip("“").casefold() in whole
+
+    def test_another_genre_or_language_is_declined_aloud(self) -> None:
+        brief = Brief(idea="Zwei Brüder suchen ihre Mutter", genre="space opera", language="de", seed=1)
+        said = " ".join(propose(request(CONCEPT, brief, {})).not_understood)
+        assert "space opera" in said
+        assert "“de”" in said
+        assert "English" in said
+
+    def test_three_thousand_characters_and_one_word_are_both_an_idea(self) -> None:
+        long = "A lighthouse keeper counts the ships that never arrive. " * 55
+        for idea in (long, "salt"):
+            whole = finished(Brief(idea=idea, seed=9))
+            assert set(whole) == set(Stage)
+
+
+class TestTheBrief:
+    def test_chapters_and_words_are_obeyed(self) -> None:
+        for chapters, words in ((1, 4000), (7, 20_000), (33, 100_000), (60, 300_000)):
+            whole = finished(Brief(seed=5, target_chapters=chapters, target_words=words))
+            outline = whole[OUTLINE]
+            assert isinstance(outline, Outline)
+            assert len(outline.chapters) == chapters
+            assert sum(each.words for each in outline.chapters) == words
+
+    @pytest.mark.parametrize(
+        ("said", "kind"), [("children", "children"), ("YA", "young_adult"), ("middle grade", "middle_grade")]
+    )
+    def test_the_audience_is_obeyed(self, said: str, kind: str) -> None:
+        story = finished(Brief(seed=5, audience=said))[STORY]
+        assert isinstance(story, Story)
+        assert story.audience == kind
+
+    def test_the_tone_is_kept_and_moves_the_ending(self) -> None:
+        dark = [story_of(Brief(seed=seed, tone="dark")).ending_kind for seed in range(5)]
+        light = [story_of(Brief(seed=seed, tone="light")).ending_kind for seed in range(5)]
+        assert set(dark) == {"tragic"}
+        assert set(light) == {"happy"}
+        assert all(each.tone == "dark" for each in concepts(Brief(seed=1, tone="dark")))
+
+    def test_what_must_be_had_appears_in_every_candidate_and_in_the_plot(self) -> None:
+        brief = Brief(seed=6, must_have=("a red umbrella", "talking foxes"))
+        for stage, _, candidates in session(brief):
+            if stage is not CAST:
+                for candidate in candidates:
+                    told = " ".join(texts(candidate))
+                    assert "red umbrella" in told
+                    assert "talking foxes" in told
+
+    @pytest.mark.parametrize("word", ["bell", "sea", "lamp", "winter", "wedding"])
+    def test_what_is_avoided_stays_away(self, word: str) -> None:
+        brief = Brief(seed=8, avoid=(word,))
+        for stage, confirmed, candidates in session(brief):
+            found = [each for each in check(stage, candidates[:1], candidates[0].id, confirmed, (word,))]
+            made = propose(request(stage, brief, confirmed))
+            if any(each.code == "forbidden_word" for each in found):
+                assert any(word in each for each in made.not_understood), "what could not be avoided is said"
+
+    def test_a_premise_without_the_word_is_found_where_there_is_one(self) -> None:
+        for word in ("sea", "lamp", "map", "weather"):
+            for concept in concepts(Brief(seed=8, avoid=(word,))):
+                assert not any(mentions(text, word) for text in texts(concept))
+
+
+def story_of(brief: Brief) -> Story:
+    concept = concepts(brief)[0]
+    story = propose(request(STORY, brief, {CONCEPT: concept})).candidates[0]
+    assert isinstance(story, Story)
+    return story
+
+
+class TestLaterStagesReadEarlierOnes:
+    def test_names_are_the_same_in_every_stage(self) -> None:
+        for seed in range(30):
+            whole = finished(brief_of(seed), pick=seed)
+            concept, cast, world = whole[CONCEPT], whole[CAST], whole[WORLD]
+            assert isinstance(concept, Concept)
+            assert isinstance(cast, Cast)
+            assert isinstance(world, World)
+            lead, against = cast.characters[:2]
+            assert concept.lead.startswith(f"{lead.name}, ")
+            assert concept.opposition.startswith(f"{against.name}, ")
+            assert f" in {world.name}, who" in concept.lead
+            assert lead.name in " ".join(texts(whole[STORY]))
+            assert lead.name in " ".join(texts(whole[OUTLINE]))
+
+    @pytest.mark.parametrize("at", [CONCEPT, STORY, CAST])
+    @pytest.mark.parametrize("seed", range(5))
+    def test_a_renamed_heroine_is_renamed_everywhere_from_then_on(self, at: Stage, seed: int) -> None:
+        brief = Brief(seed=seed)
+        old = concepts(brief)[0].lead.split(",")[0]
+        whole = finished(brief, edit=lambda content: renamed(content, old, "Zora Quist", at))
+        later = list(Stage)[list(Stage).index(at) :]
+        for stage in later:
+            told = " ".join(texts(whole[stage]))
+            assert old not in told
+            assert not mentions(told, old.split(" ")[0])
+            if stage is not WORLD:
+                assert "Zora" in told
+
+    def test_a_town_renamed_in_the_world_has_that_name_in_the_outline(self) -> None:
+        def edit(content: Content) -> Content:
+            return content.model_copy(update={"name": "Low Hollow"}) if isinstance(content, World) else content
+
+        brief = Brief(seed=21)
+        old = re.search(r" in ([^,]+), who", concepts(brief)[0].lead)
+        assert old
+        told = " ".join(texts(finished(brief, edit=edit)[OUTLINE]))
+        assert "Low Hollow" in told
+        assert old[1] not in told.replace(f"{old[1]}'s", "")
+
+    def test_a_rule_added_by_hand_matters_in_the_plot(self) -> None:
+        rule = Rule(
+            id="r9", name="The third knock", statement="Nobody may open before the third knock", cost="A winter"
+        )
+
+        def edit(content: Content) -> Content:
+            return content.model_copy(update={"rules": (rule,)}) if isinstance(content, World) else content
+
+        told = " ".join(texts(finished(Brief(seed=22, target_chapters=30), edit=edit)[OUTLINE]))
+        assert "nobody may open before the third knock" in told
+
+    def test_the_ending_written_by_hand_ends_the_outline(self) -> None:
+        ending = "The bridge is finished, and nobody crosses it."
+
+        def edit(content: Content) -> Content:
+            return content.model_copy(update={"ending": ending}) if isinstance(content, Story) else content
+
+        outline = finished(Brief(seed=23), edit=edit)[OUTLINE]
+        assert isinstance(outline, Outline)
+        assert outline.chapters[-1].summary == ending
+
+    def test_content_that_this_engine_did_not_write_is_read_as_far_as_it_goes(self) -> None:
+        confirmed: Whole = {CONCEPT: examples.CONCEPTS[0]}
+        made = propose(request(STORY, Brief(seed=1), confirmed))
+        assert any("not one of this engine's" in each for each in made.not_understood)
+        assert "Ilse Varga" in " ".join(texts(made.candidates[0]))
+        whole = {stage: candidates[0] for stage, candidates in examples.CANDIDATES.items() if stage is not OUTLINE}
+        outline = propose(request(OUTLINE, Brief(seed=1), whole)).candidates[0]
+        findings = check(OUTLINE, [outline], outline.id, whole)
+        assert not [each for each in findings if each.level == "error"]
+        assert "Ilse Varga" in " ".join(texts(outline))
+
+    def test_braces_in_what_a_person_wrote_are_text(self) -> None:
+        rule = Rule(id="r9", name="The {L} rule", statement="{nothing} is {as.it} seems", cost="{")
+
+        def edit(content: Content) -> Content:
+            return content.model_copy(update={"rules": (rule,)}) if isinstance(content, World) else content
+
+        assert finished(Brief(seed=22, target_chapters=30), edit=edit)[OUTLINE]
+
+
+def renamed(content: Content, old: str, new: str, at: Stage) -> Content:
+    """The lead by another name, as a person would change it in one stage: in every field of it."""
+    kinds = {CONCEPT: Concept, STORY: Story, CAST: Cast}
+    if not isinstance(content, kinds[at]):
+        return content
+    text = content.model_dump_json().replace(old, new).replace(old.split(" ")[0], new.split(" ")[0])
+    return type(content).model_validate_json(text)
+
+
+class TestTheOutline:
+    @pytest.mark.parametrize("count", [12, 20, 28, 36, 44, 52, 60])
+    def test_a_long_book_uses_everybody_and_every_place(self, count: int) -> None:
+        for seed in range(4):
+            parts = list(session(Brief(seed=seed, target_chapters=count), pick=seed))
+            stage, confirmed, candidates = parts[-1]
+            findings = check(stage, candidates, candidates[0].id, confirmed)
+            assert not findings
+            outline = candidates[0]
+            assert len({each.title for each in outline.chapters}) == count
+            assert len({each.summary for each in outline.chapters}) == count
+
+    def test_tension_rises_and_rests(self) -> None:
+        outline = finished(Brief(seed=2, target_chapters=40))[OUTLINE]
+        assert isinstance(outline, Outline)
+        tension = [each.tension for each in outline.chapters]
+        assert sum(tension[:10]) < sum(tension[-14:-4])
+        assert max(tension) == tension[-3] == 10 or 10 in tension[-5:]
+        assert min(tension) <= 4
+
+    def test_threads_close_and_plants_are_paid(self) -> None:
+        outline = finished(Brief(seed=2, target_chapters=60))[OUTLINE]
+        assert isinstance(outline, Outline)
+        assert len(outline.threads) >= 5
+        assert len(outline.plants) >= 8
+        assert all(each.closes_in for each in outline.threads)
+        assert all(each.paid_in for each in outline.plants)
+
+    def test_chapters_name_their_cause(self) -> None:
+        outline = finished(Brief(seed=2, target_chapters=40))[OUTLINE]
+        assert isinstance(outline, Outline)
+        caused = [each for each in outline.chapters if each.summary.startswith(("Now that ", "By now "))]
+        assert len(caused) >= 8
+
+
+class TestTheBank:
+    def test_every_conceit_tells_by_itself_which_one_it_is(self) -> None:
+        for seed in range(12):
+            five = concepts(Brief(seed=seed, candidates=5))
+            assert len({each.what_if.split(" ")[-1] + each.theme_question for each in five}) == 5
+
+    def test_every_beat_names_people_places_and_beats_that_exist(self) -> None:
+        beats = bank.load("beats")["beat"]
+        names = {each["id"] for each in beats}
+        assert len(names) == len(beats)
+        assert {each["place"] for each in beats} <= {"work", "home", "seat", "common", "wild", "under"}
+        assert {part for each in beats for part in each["who"]} <= set("NAMRW")
+        for plant in bank.load("stories")["plants"]:
+            assert {plant["in"], plant["out"]} <= names
+
+    def test_every_path_fills_sixty_chapters(self) -> None:
+        beats = bank.load("beats")["beat"]
+        paths = {"inquiry", "bargain", "flight"}
+        for path in paths:
+            assert sum(each["chain"] not in paths - {path} for each in beats) >= 60
+
+
+class TestAgreement:
+    @pytest.mark.parametrize(
+        ("noun", "word"),
+        [
+            ("bell", "a"),
+            ("inn", "an"),
+            ("hour", "an"),
+            ("university", "a"),
+            ("one-eyed cat", "a"),
+            ("umbrella", "an"),
+        ],
+    )
+    def test_articles_follow_the_sound(self, noun: str, word: str) -> None:
+        assert article(noun) == word
+
+    @pytest.mark.parametrize(
+        ("noun", "plural"),
+        [
+            ("wardens of the chime", True),
+            ("council of elders", False),
+            ("compass", False),
+            ("cook at the two chairs", False),
+            ("low-water folk", True),
+        ],
+    )
+    def test_number_is_that_of_the_head(self, noun: str, plural: bool) -> None:
+        assert is_plural(noun) is plural
+
+    def test_a_text_too_long_ends_with_a_whole_sentence(self) -> None:
+        assert fit("One. Two is longer. Three.", 20) == "One. Two is longer."
