@@ -1,8 +1,6 @@
 """Brings the database to the present schema: dbmate for `door` and the roles, then the read models."""
 
 import asyncio
-import importlib
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -13,6 +11,7 @@ import asyncpg
 import connectors
 from connectors.settings import Settings
 from genesis.errors import GenesisError
+from projections import schema
 from stack import postgres, secret_store
 
 MIGRATIONS = Path(connectors.__file__).parent / "outbox" / "migrations"
@@ -35,9 +34,7 @@ async def migrate(settings: Settings) -> None:
     connection = await asyncpg.connect(postgres.dsn(settings), timeout=30)
     try:
         await _set_passwords(connection, settings)
-        if importlib.util.find_spec("projections.schema") is not None:
-            schema = importlib.import_module("projections.schema")
-            await schema.create(connection)
+        await schema.create(connection)
     finally:
         await connection.close()
 

@@ -1,7 +1,6 @@
 """The real things that tests share: one PostgreSQL and one whole stack per test session, on first use."""
 
 import asyncio
-import importlib.util
 import re
 import shutil
 import socket
@@ -17,7 +16,7 @@ import asyncpg
 import pytest
 
 from connectors.settings import Settings
-from stack import migrate, parts, postgres, secret_store
+from stack import migrate, postgres, secret_store
 from stack.launcher import Stack
 from stack.processes import open_log
 
@@ -130,11 +129,5 @@ async def stack(data_folder: Path) -> AsyncIterator[Stack]:
     """The whole real stack, one per test session, on free ports and a folder of its own."""
     names = ("postgres_port", "kafka_port", "kafka_controller_port", "connect_port", "port")
     settings = Settings(data=data_folder / "stack", **dict(zip(names, choose_free_ports(len(names)), strict=True)))
-    present = [part for part in parts.APPLICATION if importlib.util.find_spec(_entry(part)) is not None]
-    async with Stack(settings, (*parts.INFRASTRUCTURE, *present)) as running:
+    async with Stack(settings) as running:
         yield running
-
-
-def _entry(part: str) -> str:
-    module = parts.MODULES[part]
-    return module if "." in module else f"{module}.__main__"
