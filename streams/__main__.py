@@ -19,9 +19,11 @@ def main() -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
     )
-    # Per record and per heartbeat: too much, and of no use to an operator.
-    for chatty in ("faust", "mode", "aiokafka"):
+    # Services log under the module they are declared in. Tables and start messages are of no use to an operator,
+    # and aiokafka repeats itself a hundred times a second while a topic is missing.
+    for chatty in ("faust", "mode", "aiokafka", "streams.app", "streams.guards"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("aiokafka.cluster").setLevel(logging.CRITICAL)
     # The policy, not a loop: the thread of the consumer makes a loop of its own.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     loop = asyncio.new_event_loop()
@@ -37,10 +39,14 @@ async def run(settings: Settings, loop: asyncio.AbstractEventLoop) -> int:
     machine.finalize()
     machine.conf.datadir.mkdir(parents=True, exist_ok=True)
     watchdog = loop.create_task(Watchdog(machine, settings, counters).run())
-    # The Faust worker installs the handlers of SIGTERM and SIGINT; its start returns once it has stopped.
     worker = faust.Worker(machine, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
+    # It would write terminal codes into the log.
+    worker.spinner = None
     try:
+        # The worker installs the handlers of SIGTERM and SIGINT. Its start returns when a stop begins, not when
+        # it is over: what is in work, the last commit and the producer's buffer are waited for here.
         await worker.start()
+        await (worker._signal_stop_future or worker.stop())
     finally:
         watchdog.cancel()
     if worker.crash_reason:

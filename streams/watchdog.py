@@ -15,6 +15,9 @@ from streams.sessions import Counters
 EVERY_SECONDS = 2.0
 """Seconds between two words; the launcher kills a worker that has been silent for 30 s."""
 
+STARTING_SECONDS = 0.25
+"""Seconds between two looks until it is ready, so that nobody waits for the word longer than for the worker."""
+
 STALLED_SECONDS = 20.0
 """A worker with messages waiting that has committed nothing for so long is not healthy."""
 
@@ -37,14 +40,18 @@ class Watchdog:
         self._counters = counters
         self._seen: object = None
         self._moved_at = time.monotonic()
+        self._ready = False
 
     async def run(self) -> None:
         """Reports until it is cancelled."""
         liveness.report(self._settings, "worker", "starting", watched=True)
         while True:
-            await asyncio.sleep(EVERY_SECONDS)
+            await asyncio.sleep(EVERY_SECONDS if self._ready else STARTING_SECONDS)
             self._check_coordinator()
             ready, facts = await self._look()
+            if ready != self._ready:
+                self._ready = ready
+                log.info("%s, partitions %s", "ready" if ready else "not ready", facts["partitions"])
             silent = time.monotonic() - self._moved_at
             if silent > (STALLED_SECONDS if ready else RECOVERING_SECONDS):
                 log.error("nothing has moved for %.0f s: lag %s, ready %s", silent, facts["lag"], ready)
