@@ -265,6 +265,12 @@ def _brief_understood(request: GenerationRequest, idea: Idea, candidates: Sequen
     names = [name for name in (idea.lead_name, idea.town_name) if name and name.casefold() in whole]
     words = dict.fromkeys([*named, *names])
     found = [Understood(intent="idea", text=f"“{word}” has a part in it.") for word in list(words)[:12]]
+    later = {_second(idea): "characters", next(iter(idea.all("abstracts")), ""): "story"}
+    found += [
+        Understood(intent="idea", text=f"“{word}” comes in with the {stage}.")
+        for word, stage in later.items()
+        if word and word not in words
+    ]
     if request.brief.tone:
         found.append(Understood(intent="tone", path="", text=f"The tone is “{request.brief.tone}”."))
     found += [
@@ -303,7 +309,10 @@ def _left_over(request: GenerationRequest, idea: Idea, candidates: Sequence[Cont
             for wish in brief.must_have
             if _bare(wish).casefold() not in whole
         ]
-        lost = [each.text for each in idea.found if bare(each.text).casefold() not in whole]
+        gender = {*bank.load("lexicon")["she"], *bank.load("lexicon")["he"]}
+        lost = [
+            each.text for each in idea.found if bare(each.text).casefold() not in whole and each.text not in gender
+        ]
         words = list(dict.fromkeys([*lost, *idea.unknown]))
         if words:
             shown = ", ".join(words[:12])

@@ -88,7 +88,8 @@ class _Reader:
                 or (length == 2 and phrase.split(" ")[1] in bank.load("lexicon")["agents"] and "persons")
             )
             if known and not (length == 2 and phrase.split(" ")[0] in bank.load("lexicon")["plain"]):
-                self._take(start, length, known, _singular(phrase) if length == 1 else phrase)
+                one = length == 1 and known != "creatures"
+                self._take(start, length, known, _singular(phrase) if one else phrase)
                 return length
         return 0
 
@@ -144,13 +145,17 @@ def read(text: str, names: bool = True) -> Idea:
     common = text
     for name in filter(None, (lead, town)):
         common = re.sub(rf"\b{re.escape(name)}\b", "—", common)
+    common, descended = _descent(common)
     words = _WORD.findall(re.sub(r"['’]s\b", "", common))
-    reader = _Reader(words)
+    reader = _Reader(words, list(descended))
     reader.read()
     unknown = [
         word
         for place, word in enumerate(words)
-        if place not in reader.used and word.casefold() not in plain and word.casefold() not in lexicon["adjectives"]
+        if place not in reader.used
+        and not re.search(r"['’]", word)
+        and word.casefold() not in plain
+        and word.casefold() not in lexicon["adjectives"]
     ]
     return Idea(
         found=tuple(reader.found),
@@ -160,6 +165,21 @@ def read(text: str, names: bool = True) -> Idea:
         unknown=tuple(dict.fromkeys(unknown)),
         foreign=len(words) >= 4 and not any(word.casefold() in plain for word in words),
     )
+
+
+def _descent(text: str) -> tuple[str, list[Found]]:
+    """`queen's daughter` and `smith's apprentice` are one person each, and neither a queen nor a smith."""
+    found: list[Found] = []
+
+    def take(match: re.Match[str]) -> str:
+        owner, person = match[1].casefold(), match[2].casefold()
+        kind = _known(person)
+        if _known(owner) != "persons" or kind not in ("kins", "persons"):
+            return match[0]
+        found.append(Found("persons" if kind == "persons" else "descent", f"{owner}'s {person}"))
+        return "—"
+
+    return re.sub(r"(\w+)['’]s (\w+)", take, text), found
 
 
 def _own_names(text: str, plain: frozenset[str]) -> tuple[str, str]:

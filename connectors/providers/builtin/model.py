@@ -154,7 +154,7 @@ def invent(brief: Brief, idea: Idea, choice: Choice, candidate: int, conceit: ba
 def _trade(idea: Idea) -> str:
     bare = {"boy", "girl"}
     people = [each for each in idea.all("persons") if each not in bare and each != idea.opponent]
-    return people[0] if people else idea.first("persons") if idea.first("persons") in bare else ""
+    return (people or [idea.first("descent"), idea.first("persons")])[0] or idea.first("persons")
 
 
 def _lead(idea: Idea, choice: Choice, candidate: int, people: bank.Entry) -> Person:
@@ -188,7 +188,8 @@ def someone(
 
 def _things(idea: Idea, conceit: bank.Entry) -> tuple[str, str]:
     """What the conceit turns on, and what proves the wrong: the idea's objects where they fit."""
-    objects = idea.all("objects")
+    large = bank.load("lexicon")["large"]
+    objects = [each for each in idea.all("objects") if each.split(" ")[-1] not in large]
     own = next((each for each in objects if each.split(" ")[-1] == conceit["vessel"]), "")
     vessel = own or (objects[0] if objects and conceit["open"] else conceit["vessel"])
     rest = [each for each in objects if each != vessel]
@@ -199,7 +200,12 @@ def _event(idea: Idea, choice: Choice, path: str, conceit: bank.Entry) -> tuple[
     named = idea.first("events")
     if named:
         return f"the {named}", bank.load("lexicon")["events"][named]
-    return choice.pick(f"{path}/event", conceit["events"]), "in"
+    event = choice.pick(f"{path}/event", conceit["events"])
+    return event, _preposition(event)
+
+
+def _preposition(event: str) -> str:
+    return str(bank.load("lexicon")["events"].get(event.split(" ")[-1], "at the time of"))
 
 
 def motifs(brief: Brief, idea: Idea, *taken: str) -> tuple[Noun, ...]:
@@ -297,8 +303,7 @@ def recover(concept: Concept, base: Model) -> Model:
     if found := _EVENT.search(concept.premise):
         changes["years"] = found["years"].lower()
         kept = base.event if base.event.text == found["event"] else None
-        preposition = bank.load("lexicon")["events"].get(found["event"].split(" ")[-1], "in")
-        changes["event"] = kept or Named(found["event"], preposition)
+        changes["event"] = kept or Named(found["event"], _preposition(found["event"]))
     for found in _KIN.finditer(concept.premise):
         if found["kin"] in bank.load("lexicon")["kins"]:
             changes["kin"] = Noun(found["kin"])
