@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import commands, feed, health, problems, queries
+from api import commands, feed, health, novels, problems, queries
 from api.hub import Hub
 from api.local_auth import LocalAuth
 from api.progress import Progress
@@ -90,7 +90,7 @@ def create_app(settings: Settings, on_failure: Callable[[], None] = lambda: None
     app.add_middleware(LocalAuth)
     app.add_middleware(Outermost)
     problems.install(app)
-    for router in (commands.router, queries.router, feed.router, health.router):
+    for router in (commands.router, queries.router, novels.router, feed.router, health.router):
         app.include_router(router)
     return app
 

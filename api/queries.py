@@ -12,7 +12,7 @@ from api.local_auth import owner
 from api.studio import Studio, studio_of
 from connectors.outbox import inbox
 from connectors.outbox.accept import SessionNotFound
-from genesis.content.proposal import PROCEDURAL_BADGE, Provenance
+from genesis.content import document
 from genesis.session.actions import available_actions
 from genesis.session.stages import FINISHED, Stage
 from genesis.session.state import Draft, Generating, Review, Session, Slot, Stale
@@ -153,7 +153,7 @@ def _slot(slot: Slot) -> dict[str, Any]:
     if slot.confirmed:
         told["confirmed"] = {
             **slot.confirmed.model_dump(mode="json", exclude={"content"}),
-            "badge": badge_of(slot.confirmed.provenance),
+            "badge": document.badge([slot.confirmed.provenance]),
         }
     return told
 
@@ -161,12 +161,7 @@ def _slot(slot: Slot) -> dict[str, Any]:
 def _draft(draft: Draft | None) -> dict[str, Any] | None:
     if draft is None:
         return None
-    return {**draft.model_dump(mode="json"), "badge": badge_of(draft.provenance)}
-
-
-def badge_of(provenance: Provenance | None) -> str | None:
-    """What a text must be labelled with wherever it appears (design §3 rule 8)."""
-    return PROCEDURAL_BADGE if provenance and provenance.kind == "procedural" else None
+    return {**draft.model_dump(mode="json"), "badge": document.badge([draft.provenance])}
 
 
 def _json(value: Frozen) -> orjson.Fragment:

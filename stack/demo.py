@@ -192,10 +192,11 @@ class Client:
                 with self._http.stream("GET", f"/genesis/{session}/events/stream", headers=headers) as response:
                     if response.status_code == 200:
                         for frame in EventSource(response).iter_sse():
-                            body = from_json(frame.data) if frame.data else {}
-                            if frame.event not in ("progress", "message"):
-                                last = body["sequence"]
-                            yield frame.event, body
+                            if frame.event != "message":
+                                body = from_json(frame.data)
+                                if frame.event != "progress":
+                                    last = body["sequence"]
+                                yield frame.event, body
                             heard, pause = time.monotonic(), FIRST_PAUSE
                     elif response.status_code != 503:
                         response.read()
@@ -335,6 +336,8 @@ class Play:
 
     def _failed(self, stage: Stage, message: str) -> None:
         self._console.print(Text(f"No proposal came: {plain(message)}", style="yellow"))
+        if self._draft and self._draft.stage is stage:
+            return  # the one before is asked about again
         self._failures += 1
         if self._ask:
             if self._choose("[t]ry again or [q]uit", ("t", "q")) == "q":

@@ -24,9 +24,10 @@ from genesis.envelope import Envelope
 from genesis.session import identity
 from genesis.session.events import Recorded
 from genesis.session.machine import Turn, handle
+from genesis.session.messages import GenerationFailed, GenerationSucceeded
 from genesis.session.rules import Rules
 from genesis.session.stages import Stage
-from genesis.session.state import Draft, Review, Session
+from genesis.session.state import Draft, Review, Session, Task
 from projections.projector import Projector
 from tests import examples
 from tests.conftest import Database
@@ -165,6 +166,18 @@ class Door:
     async def propose(self, session: UUID) -> None:
         """Bring the example proposal of the generation that runs."""
         [task] = self.states[session].running().values()
+        await self.bring(session, task, examples.success(task.task_id, task.stage))
+
+    async def fail(self, session: UUID) -> None:
+        """Have the generation that runs fail."""
+        [task] = self.states[session].running().values()
+        failure = GenerationFailed(
+            task_id=task.task_id, attempt=1, stage=task.stage, code="broken", message="The pen broke."
+        )
+        await self.bring(session, task, failure)
+
+    async def bring(self, session: UUID, task: Task, result: GenerationSucceeded | GenerationFailed) -> None:
+        """Bring this result of a generation."""
         await self.deliver(
             Envelope(
                 message_id=identity.result_id(task.task_id, 1),
@@ -172,7 +185,7 @@ class Door:
                 user_id=examples.OWNER,
                 correlation_id=task.correlation_id,
                 at=datetime.now(UTC),
-                message=examples.success(task.task_id, task.stage),
+                message=result,
             )
         )
 

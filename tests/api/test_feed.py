@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -159,6 +160,29 @@ async def test_many_clients_join_while_events_come(door: Door):
         assert await client == list(range(1, written + 1))
 
 
+async def test_a_client_that_joins_while_the_hub_looks_misses_nothing(door: Door, monkeypatch: pytest.MonkeyPatch):
+    """Nobody was there when the hub began to look; somebody is there, with an older past, when it has looked."""
+    session = await door.session()
+    looking, look = asyncio.Event(), asyncio.Event()
+    positions = hub_module.domain_events.positions
+
+    async def slow(connection: Any) -> dict[int, int]:
+        looking.set()
+        await look.wait()
+        return await positions(connection)
+
+    monkeypatch.setattr(hub_module.domain_events, "positions", slow)
+    monkeypatch.setattr(hub_module, "LOOK_SECONDS", 10 * DEADLINE)
+    await door.write(session, [1])
+    async with asyncio.timeout(DEADLINE):
+        await looking.wait()
+    async with listening(door, session) as client:
+        assert await client.read(1) == [1]
+        await door.write(session, [2], notify=False)
+        look.set()
+        assert await client.read(1) == [2]
+
+
 async def test_a_gap_is_filled_from_the_history(door: Door):
     session = await door.session()
     async with listening(door, session) as client:
@@ -196,7 +220,9 @@ async def test_a_lost_listen_connection_loses_nothing(door: Door):
         assert (await door.client.get("/genesis")).status_code == 200
 
 
-async def test_a_swapped_schema_makes_the_hub_read_its_positions_anew(door: Door):
+async def test_a_swapped_schema_makes_the_hub_read_its_positions_anew(door: Door, monkeypatch: pytest.MonkeyPatch):
+    # Nothing but the notification shall bring it to look.
+    monkeypatch.setattr(hub_module, "LOOK_SECONDS", 10 * DEADLINE)
     session = await door.session()
     async with listening(door, session) as client:
         await door.write(session, [1, 2])

@@ -99,7 +99,7 @@ async def test_reads_wait_while_the_read_side_is_behind_what_was_shown(door: Doo
     await door.put_position(0, 2)
     await door.kill_hub_connection()
     await until(lambda: not door.hub.settled, "the hub to notice")
-    for path in (f"/genesis/{session}/state", f"/genesis/{session}/events/stream", "/genesis"):
+    for path in (f"/genesis/{session}/state", f"/genesis/{session}/events/stream", "/genesis", "/novels"):
         answer = await door.client.get(path)
         assert (answer.status_code, answer.headers.get("retry-after")) == (503, "1"), path
     assert (await door.client.get("/health/ready")).json()["parts"]["hub"] is False
