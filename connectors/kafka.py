@@ -19,6 +19,9 @@ HEARTBEAT_SECONDS = 3.0
 REBALANCE_SECONDS = 30.0
 """How long members may take to give up their partitions in a rebalance."""
 
+METADATA_SECONDS = 10
+"""Age at which a consumer asks for the topics' metadata again; the default is five minutes."""
+
 
 def producer(settings: Settings, **overrides: Any) -> Client:
     """A producer whose acknowledged record is on all in-sync replicas, once and in order; not started.
@@ -54,6 +57,7 @@ def group_consumer(settings: Settings, group: str, **overrides: Any) -> Client:
         "session_timeout_ms": int(SESSION_SECONDS * 1000),
         "heartbeat_interval_ms": int(HEARTBEAT_SECONDS * 1000),
         "rebalance_timeout_ms": int(REBALANCE_SECONDS * 1000),
+        "metadata_max_age_ms": METADATA_SECONDS * 1000,
         "max_partition_fetch_bytes": MESSAGE_BYTES,
     }
     return AIOKafkaConsumer(**{**options, **overrides})

@@ -7,6 +7,7 @@ import sys
 
 import faust
 import uvloop
+from aiokafka.errors import KafkaError
 
 from connectors.settings import Settings
 from streams import app, sessions
@@ -47,6 +48,11 @@ async def run(settings: Settings, loop: asyncio.AbstractEventLoop) -> int:
         # it is over: what is in work, the last commit and the producer's buffer are waited for here.
         await worker.start()
         await (worker._signal_stop_future or worker.stop())
+    except KafkaError as error:
+        logging.critical(
+            "Kafka can't be used at %s (%s); see whether it runs", settings.bootstrap, type(error).__name__
+        )
+        return 1
     finally:
         watchdog.cancel()
     if worker.crash_reason:

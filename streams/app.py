@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import faust
 
-from connectors.kafka import HEARTBEAT_SECONDS, REBALANCE_SECONDS, SESSION_SECONDS
+from connectors.kafka import HEARTBEAT_SECONDS, METADATA_SECONDS, REBALANCE_SECONDS, SESSION_SECONDS
 from connectors.settings import Settings
 from genesis.topics import APP_ID, COMMANDS, MESSAGE_BYTES
 from streams.guards import DurableTable, IdemTransport, SafeTableManager
@@ -57,6 +57,8 @@ def declare(settings: Settings, *, store: str = "rocksdb://") -> Machine:
         # A rebalance waits for the batches in work, else two workers would handle the same messages.
         stream_wait_empty=True,
         consumer_max_fetch_size=MESSAGE_BYTES,
+        # A topic made anew is noticed by its metadata; until then a worker may stand without partitions.
+        consumer_metadata_max_age_ms=METADATA_SECONDS * 1000,
         producer_linger=0,
         producer_acks=-1,
         producer_request_timeout=60,

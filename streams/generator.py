@@ -232,7 +232,8 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
     database = await open_pool(settings.database_dsn.get_secret_value(), application_name="genesis-generator")
     producer = kafka.producer(settings)
     requests = kafka.group_consumer(settings, GROUP, max_poll_interval_ms=10 * 60_000)
-    events = kafka.listener(settings, EVENTS.name)
+    # A stop may come a little later; asking the broker once per event would cost more than the generations.
+    events = kafka.listener(settings, EVENTS.name, fetch_min_bytes=1 << 20, fetch_max_wait_ms=STOP_HEARD_MS)
     started: list[Any] = []
     try:
         for client in (producer, events, requests):
