@@ -16,6 +16,9 @@ from genesis import topics
 
 log = logging.getLogger(__name__)
 
+GATHER_MS = 100
+"""Longest a partial text lies in the broker before it is fetched: ten looks a second are enough for a reader."""
+
 
 class Progress:
     """Hears genesis.progress from now on, without a group: every API process needs all of it."""
@@ -44,7 +47,13 @@ class Progress:
                 await consumer.stop()
 
     async def _started(self) -> Any:
-        consumer = kafka.listener(self._settings, topics.PROGRESS.name, client_id="genesis-api")
+        consumer = kafka.listener(
+            self._settings,
+            topics.PROGRESS.name,
+            client_id="genesis-api",
+            fetch_min_bytes=1 << 20,
+            fetch_max_wait_ms=GATHER_MS,
+        )
         try:
             await consumer.start()
         except BaseException:

@@ -46,6 +46,9 @@ COMMIT_SECONDS = 1.0
 REPORT_SECONDS = 2.0
 """Seconds between two words about itself."""
 
+STOP_HEARD_MS = 250
+"""Longest a stop lies in the broker before the generator hears of it."""
+
 GRACE_SECONDS = 5.0
 """How long a clean stop waits for what runs; what is cut off becomes a new attempt at the next start."""
 

@@ -3,7 +3,7 @@
 from typing import Literal
 from uuid import UUID
 
-from genesis.session.findings import errors_of
+from genesis.session.findings import errors_among, findings_of
 from genesis.session.stages import CHOICE, Stage
 from genesis.session.state import Draft, Empty, Review, Session
 from genesis.values import Frozen, Text
@@ -48,7 +48,7 @@ def _in_review(state: Session, stage: Stage, draft: Draft) -> list[Action]:
         names.append(("select", "SELECT_CONCEPT"))
     names.append(("feedback", "PROVIDE_FEEDBACK"))
     names.append(("regenerate", "GENERATE_INSPIRATION"))
-    if draft.chosen and not errors_of(state, draft, draft.chosen):
+    if draft.chosen and not errors_among(findings_of(state, draft, draft.chosen)):
         names.append(("confirm", "CONFIRM_STAGE"))
     return [
         Action(action=action, command=command, stage=stage, proposal_id=draft.proposal_id)

@@ -7,7 +7,7 @@ from genesis.session import events as e
 from genesis.session import messages as m
 from genesis.session.asking import enter, request, task_for
 from genesis.session.decision import Decision
-from genesis.session.findings import errors_of, findings_of
+from genesis.session.findings import errors_among, findings_of
 from genesis.session.reasons import Reason
 from genesis.session.stages import CHOICE, next_stage
 from genesis.session.state import Closed, Confirmed, ConfirmedStage, Draft, Generating, Review
@@ -110,7 +110,8 @@ def _confirm(d: Decision, answer: m.ConfirmStage, draft: Draft) -> None:
         return d.refuse(Reason.NOT_CHOSEN)
     if content is None:
         return d.refuse(Reason.UNKNOWN_CANDIDATE)
-    if errors := errors_of(d.state, draft, chosen):
+    findings = findings_of(d.state, draft, chosen)
+    if errors := errors_among(findings):
         return d.refuse(Reason.CONTENT_ERRORS, details=errors)
     if size([content]) > CONFIRMED_CAP[answer.stage]:
         return d.refuse(Reason.TOO_LARGE)
@@ -130,7 +131,7 @@ def _confirm(d: Decision, answer: m.ConfirmStage, draft: Draft) -> None:
                 chosen_from=tuple(each.id for each in draft.candidates),
                 locks=draft.locks,
                 user_paths=draft.user_paths,
-                accepted_warnings=tuple(sorted({finding.code for finding in findings_of(d.state, draft, chosen)})),
+                accepted_warnings=tuple(sorted({finding.code for finding in findings})),
                 note=answer.note,
                 provenance=draft.provenance,
                 version=d.state.sequence + 1,

@@ -10,6 +10,6 @@ def findings_of(state: Session, draft: Draft, chosen: str) -> tuple[Finding, ...
     return check(draft.stage, draft.candidates, chosen, state.confirmed_contents(), state.brief.avoid)
 
 
-def errors_of(state: Session, draft: Draft, chosen: str) -> tuple[Finding, ...]:
-    """The findings that keep this draft from being confirmed."""
-    return tuple(finding for finding in findings_of(state, draft, chosen) if finding.level == "error")
+def errors_among(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Those that keep a draft from being confirmed."""
+    return tuple(finding for finding in findings if finding.level == "error")
