@@ -21,7 +21,7 @@ from faust.types import TP
 
 from genesis.errors import GenesisError
 from genesis.wire import state_prefix
-from streams.lease import Lease
+from streams.lease import Lease, LeaseLost
 from streams.records import Record
 
 VERIFIED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
@@ -204,8 +204,24 @@ class IdemProducer(driver.Producer):
     """An idempotent producer with acks from all replicas, and records of one step in one batch.
 
     Guards against the doubled and reordered records of Faust's plain producer: a retry after a lost
-    acknowledgement would write a record twice.
+    acknowledgement would write a record twice. And against what a frozen worker still has in its buffers:
+    between a put and the write to the socket lies some time, so the lease is asked there once more.
     """
+
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        producer = super()._new_producer(transactional_id)
+        sender: Any = producer._sender
+        stock, lease = sender._send_produce_req, cast(Any, self.app).lease
+
+        async def leased(*args: Any) -> Any:
+            try:
+                lease.check()
+            except LeaseLost as error:
+                die(f"records were about to be sent, but {error}")
+            return await stock(*args)
+
+        sender._send_produce_req = leased
+        return producer
 
     def _settings_extra(self) -> dict[str, Any]:
         return {"acks": "all", "enable_idempotence": True}

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.producer.sender import Sender
 from faust.tables.recovery import Recovery
 from faust.types import TP
 from mode.utils.queues import FlowControlEvent
@@ -258,6 +259,31 @@ async def test_the_machine_s_producer_is_idempotent_and_waits_for_all_replicas(m
         assert kafka_producer._max_request_size == 2 << 20
     finally:
         await kafka_producer.stop()
+
+
+async def test_nothing_leaves_the_buffers_of_a_worker_that_has_lost_its_lease(
+    machine: app.Machine, monkeypatch: pytest.MonkeyPatch
+):
+    sent: list[object] = []
+
+    async def stock(*batches: object) -> None:
+        sent.append(batches)
+
+    def died(reason: str) -> None:
+        raise RuntimeError(reason)
+
+    monkeypatch.setattr(Sender, "_send_produce_req", lambda self, *batches: stock(*batches))
+    monkeypatch.setattr(guards, "die", died)
+    kafka_producer = machine.producer._new_producer()
+    try:
+        machine.lease.heard(machine.lease.now())
+        await kafka_producer._sender._send_produce_req(1, {})
+        machine.lease._heard -= 60
+        with pytest.raises(RuntimeError, match="about to be sent"):
+            await kafka_producer._sender._send_produce_req(1, {})
+    finally:
+        await kafka_producer.stop()
+    assert len(sent) == 1
 
 
 class Batches:
