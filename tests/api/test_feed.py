@@ -13,6 +13,7 @@ import pytest
 from httpx_sse import EventSource, ServerSentEvent
 from pydantic_core import from_json
 
+from api import feed as feed_module
 from api import hub as hub_module
 from tests.api.door import DEADLINE, Door, until
 
@@ -181,6 +182,29 @@ async def test_a_client_that_joins_while_the_hub_looks_misses_nothing(door: Door
         await door.write(session, [2], notify=False)
         look.set()
         assert await client.read(1) == [2]
+
+
+async def test_what_comes_while_the_past_is_read_is_not_forgotten(door: Door, monkeypatch: pytest.MonkeyPatch):
+    """The last event of a session falls between the reading of its past and the first look at what is new."""
+    session = await door.session()
+    await door.write(session, [1])
+    read, go_on = asyncio.Event(), asyncio.Event()
+    after = feed_module.domain_events.after
+
+    async def slow(*asked: Any) -> list[Any]:
+        rows = await after(*asked)
+        read.set()
+        await go_on.wait()
+        return rows
+
+    monkeypatch.setattr(feed_module.domain_events, "after", slow)
+    async with listening(door, session) as client:
+        async with asyncio.timeout(DEADLINE):
+            await read.wait()
+        await door.write(session, [2])
+        await until(lambda: door.hub.handed_out[0] == 1, "the hub to hand it out")
+        go_on.set()
+        assert await client.read(2) == [1, 2]
 
 
 async def test_a_gap_is_filled_from_the_history(door: Door):
