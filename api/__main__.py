@@ -1,7 +1,9 @@
 """The API's process: `python -m api`."""
 
+import gc
 import logging
 import signal
+import socket
 import sys
 from types import FrameType
 
@@ -39,12 +41,18 @@ class Server(uvicorn.Server):
             self.force_exit = True
         self.should_exit = True
 
-    async def shutdown(self, sockets: object = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # Modules, models and routes live as long as the process: no collection need look at them again.
+        gc.collect()
+        gc.freeze()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # uvicorn waits for open responses before the app's own shutdown; a stream would never end.
         studio = getattr(self.config.app.state, "studio", None)  # type: ignore[union-attr]
         if isinstance(studio, Studio):
             studio.hub.close_streams()
-        await super().shutdown()
+        await super().shutdown(sockets)
 
 
 def worth_saying(record: logging.LogRecord) -> bool:
