@@ -232,7 +232,12 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         raise DatabaseUnset
     liveness.report(settings, "generator", "starting", watched=True)
     owner = Owner.start(settings.instance)
-    database = await open_pool(settings.database_dsn.get_secret_value(), application_name="genesis-generator")
+    database = await open_pool(
+        settings.database_dsn.get_secret_value(),
+        application_name="genesis-generator",
+        # A claim that a crash of the server takes back costs another attempt; storing a result waits for the disk.
+        synchronous_commit=False,
+    )
     producer = kafka.producer(settings)
     requests = kafka.group_consumer(settings, GROUP, max_poll_interval_ms=10 * 60_000)
     # A stop may come a little later; asking the broker once per event would cost more than the generations.
