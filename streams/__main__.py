@@ -1,6 +1,7 @@
 """`python -m streams`: one worker of the sessions agent, until SIGTERM; 0 after a clean stop."""
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -29,6 +30,9 @@ def main() -> int:
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    # What was made by now lives for ever; every full collection would walk through it.
+    gc.collect()
+    gc.freeze()
     return loop.run_until_complete(run(settings, loop))
 
 

@@ -4,6 +4,7 @@ A plain consumer, no Faust: a generation may take minutes, and an agent must nev
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -334,6 +335,9 @@ def main() -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
     )
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    # What was made by now lives for ever; every full collection would walk through it.
+    gc.collect()
+    gc.freeze()
     return uvloop.run(_main(Settings()))
 
 

@@ -30,6 +30,9 @@ VERIFIED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 EXIT_UNKNOWN = 70
 """Exit code for "outcome unknown": the unacknowledged messages come again after the restart."""
 
+RECOVERY_FETCH_SECONDS = 0.1
+"""How long a fetch of changelog records may wait for some."""
+
 log = logging.getLogger(__name__)
 
 
@@ -272,8 +275,15 @@ class LeasedConsumer(driver.Consumer):
 
     Guards against a frozen worker's late writes (see `lease.py`), and against Faust's silent dropping of
     records below the offset it has read: when a topic is made anew under a living worker its records start
-    at 0 again, and each would be skipped.
+    at 0 again, and each would be skipped. And against a fetch under way while a recovery ends: it is given the
+    very set of partitions that a recovery then empties, to aiokafka an empty set means all partitions, and what
+    it so takes of the backlog is thrown away, the place after it being read next.
     """
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 as in Faust
+        # A copy, so that the fetch keeps to what it was asked for; short, since after a recovery the source waits.
+        wanted = None if active_partitions is None else set(active_partitions)
+        return await super()._getmany(wanted, RECOVERY_FETCH_SECONDS if self.app.in_recovery else timeout)
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return LeasedThread(self, loop=self.loop, beacon=self.beacon)

@@ -239,6 +239,24 @@ async def test_a_committed_partition_stays_where_it_is():
     assert not [step for step in told if step.startswith("seek genesis")]
 
 
+async def test_a_fetch_under_way_keeps_to_the_partitions_it_was_asked_for():
+    # To aiokafka an empty set means all partitions: it would take the backlog, and Faust would throw it away.
+    asked: list[set[TP]] = []
+
+    async def getmany(partitions: set[TP], seconds: float) -> None:
+        asked.append(partitions)
+
+    consumer: Any = LeasedConsumer.__new__(LeasedConsumer)
+    consumer.app = SimpleNamespace(in_recovery=True)
+    consumer._thread = SimpleNamespace(getmany=getmany)
+    active = {CHANGELOG_0}
+
+    await LeasedConsumer._getmany(consumer, active, 1.0)
+    active.clear()
+
+    assert asked == [{CHANGELOG_0}]
+
+
 def test_the_app_recovers_with_the_guard(machine: app.Machine):
     assert isinstance(machine.tables, SafeTableManager)
     assert isinstance(machine.tables.recovery, SafeRecovery)
