@@ -1,6 +1,7 @@
 """`python -m projections`: the projector, and beside it the sweeper."""
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -57,6 +58,9 @@ if __name__ == "__main__":
     for handler in logging.getLogger().handlers:
         handler.addFilter(Sparing())
     try:
+        # What was made by now lives for ever; every full collection would walk through it.
+        gc.collect()
+        gc.freeze()
         uvloop.run(main(Settings()))
     except GenesisError as error:
         log.error("%s", error)

@@ -1,6 +1,5 @@
 """How large the content of a stage may be in the saved state of a session (content model §7)."""
 
-import json
 from collections.abc import Sequence
 
 from genesis.content.catalog import Content
@@ -29,5 +28,5 @@ CONFIRMED_CAP: dict[Stage, int] = {
 
 def size(contents: Sequence[Content]) -> int:
     """Bytes of these contents as compact UTF-8 JSON, the form in which the state holds them."""
-    document = [content.model_dump(mode="json") for content in contents]
-    return len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+    brackets_and_commas = 1 + max(1, len(contents))
+    return brackets_and_commas + sum(len(content.model_dump_json().encode()) for content in contents)

@@ -2,7 +2,6 @@
 
 from typing import assert_never
 
-from genesis.content.sizes import CONFIRMED_CAP, size
 from genesis.session import events as e
 from genesis.session import messages as m
 from genesis.session.asking import enter, request, task_for
@@ -113,8 +112,6 @@ def _confirm(d: Decision, answer: m.ConfirmStage, draft: Draft) -> None:
     findings = findings_of(d.state, draft, chosen)
     if errors := errors_among(findings):
         return d.refuse(Reason.CONTENT_ERRORS, details=errors)
-    if size([content]) > CONFIRMED_CAP[answer.stage]:
-        return d.refuse(Reason.TOO_LARGE)
     d.grant()
     if chosen != draft.chosen:
         d.emit(_chosen(d, draft, chosen))

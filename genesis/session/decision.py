@@ -43,7 +43,8 @@ class Decision:
 
     def recorded(self) -> tuple[e.Recorded, ...]:
         """The events, each knowing how many there are in all."""
-        return tuple(replace(recorded, of=len(self._recorded)) for recorded in self._recorded)
+        count = len(self._recorded)
+        return tuple(recorded if recorded.of == count else replace(recorded, of=count) for recorded in self._recorded)
 
     def emit(self, event: e.Event) -> None:
         """Record this event as the next of the session and let it change the state."""
