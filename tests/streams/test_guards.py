@@ -18,7 +18,7 @@ from genesis import wire
 from genesis.session.rules import Rules
 from streams import app, guards
 from streams.advance import advance
-from streams.guards import IdemProducer, IdemTransport, SafeRecovery, SafeTableManager, drain
+from streams.guards import IdemProducer, IdemTransport, LeasedConsumer, SafeRecovery, SafeTableManager, drain
 from streams.records import Record
 from tests import examples
 from tests.streams.wires import START, command
