@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run check test test-fast test-long lock format clean
+.PHONY: run check test test-fast test-long docs lock format clean
 
 $(VENV)/.ready: requirements-dev.lock pyproject.toml hatch_build.py requirements.in
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +28,9 @@ test: $(VENV)/.ready
 
 test-long: $(VENV)/.ready
 	$(BIN)/pytest -q -m long
+
+docs: $(VENV)/.ready
+	$(BIN)/python docs/generate.py
 
 format: $(VENV)/.ready
 	$(BIN)/ruff format .

@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import traceback
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -142,7 +143,9 @@ class Projector:
             arguments = batch.arguments()
         except Exception as error:
             # Whatever it is, it must stop one event and not the partition.
-            log.exception("a batch could not be folded")
+            # Where, not what: the message of an error may quote the person.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            log.error("a batch could not be folded: %s at %s:%d", type(error).__name__, place.name, place.lineno or 0)
             raise Refused(f"the projection failed on it ({type(error).__name__})") from error
         try:
             forks: int = await self._connection.fetchval(
