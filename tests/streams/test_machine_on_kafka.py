@@ -56,7 +56,8 @@ async def test_a_backlog_survives_restarts_in_its_midst(
     await pipe.send(*(command(each, 3, m.AbandonGenesis()) for each in several))
     worker: Process = process("streams", "one").start()
 
-    for share in (100, 500, 900):
+    for turn, share in enumerate((100, 300, 500, 700, 900), 1):
+        await worker.until_logged("watchdog ready", turn)
         await history.until(lambda share=share: sum(len(history.outcomes(each)) for each in several) > share)
         assert await worker.end(sign) in (0, -signal.SIGKILL)
         # So that there is something to recover: in that time stock Faust reads the backlog, and then drops it.
