@@ -8,7 +8,7 @@ from typing import Literal, assert_never
 from genesis.content.cast import Cast
 from genesis.content.catalog import CONTENT, Content
 from genesis.content.concept import Concept
-from genesis.content.fields import Item, specs
+from genesis.content.fields import Item, Refers, specs
 from genesis.content.ids import CANDIDATES, items
 from genesis.content.outline import Outline
 from genesis.content.proposal import Finding
@@ -158,16 +158,19 @@ def _words(name: str) -> str:
 def _references(
     content: Content, base: str, candidate: Content, confirmed: Mapping[Stage, Content]
 ) -> Iterator[Finding]:
+    known: dict[Refers, frozenset[str]] = {}
     for path, item in _walk(content):
         for spec in specs(type(item)):
             # `derived_from` names candidates of former rounds, which nobody holds any more.
             if spec.refers is None or CANDIDATES in spec.refers.lists:
                 continue
+            if spec.refers not in known:
+                holder = candidate if spec.refers.stage is None else confirmed.get(spec.refers.stage)
+                there = (each.id for name, each in items(holder) if name in spec.refers.lists) if holder else ()
+                known[spec.refers] = frozenset(there)
             value = getattr(item, spec.name)
-            holder = candidate if spec.refers.stage is None else confirmed.get(spec.refers.stage)
-            there = {each.id for name, each in items(holder) if name in spec.refers.lists} if holder else set()
             for named in (value,) if isinstance(value, str) else value:
-                if named and named not in there:
+                if named and named not in known[spec.refers]:
                     where = f"{base}{path}/{spec.name}"
                     text = f"“{_words(spec.name)}” names {named}, which does not exist; choose another."
                     yield _error("unknown_id", where, text)
