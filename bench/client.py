@@ -41,9 +41,12 @@ class Client:
         self.measured.commands += 1
         return dict(orjson.loads(text))
 
-    async def session(self, up_to: int = len(STAGES)) -> str:
-        """Start a session and answer its first `up_to` pauses; finish it if that is all of them."""
-        brief = {"idea": "a clerk who sells the sea", "provider": "bench"}
+    async def session(self, up_to: int = len(STAGES), provider: str = "bench") -> tuple[str, dict[str, Any]]:
+        """Start a session and answer its first `up_to` pauses; finish it if that is all of them.
+
+        Returns the session's id and the last proposal.
+        """
+        brief = {"idea": "a clerk who sells the sea", "provider": provider}
         started = await self.post({"command_type": "START_GENESIS", "payload": brief})
         session = str(started["session_id"])
         answered: float | None = None
@@ -59,7 +62,7 @@ class Client:
                         self.measured.waits.append(now - answered)
                     stage = proposal["stage"]
                     if STAGES.index(stage) >= up_to:
-                        return session
+                        return session, proposal
                     answered = time.perf_counter()
                     await self.post(
                         {
@@ -77,7 +80,7 @@ class Client:
                 elif event == "session-finished":
                     break
         self.measured.sessions += 1
-        return session
+        return session, proposal
 
 
 async def frames(stream: aiohttp.ClientResponse) -> Any:
