@@ -38,9 +38,13 @@ class GenerateInspiration(Frozen):
     guidance: Guidance = ""
     """What to keep in mind, in the person's words."""
     provider: Annotated[Text, Field(max_length=40)] = ""
+    """Name of the text provider; empty takes the brief's."""
     model: Name = ""
+    """Model of the provider; empty takes the brief's."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """Sampling temperature, where the provider has one."""
     seed: Annotated[int, Field(ge=0, le=2**53 - 1)] | None = None
+    """Seed, where the provider is deterministic by seed."""
     count: Annotated[int, Field(ge=1, le=5)] | None = None
     """Candidates wished for, where the stage has several."""
 

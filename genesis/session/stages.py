@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """A stage that is worked on. FINISHED is no stage of work: see `CurrentStage`."""
+    """A stage that is worked on, in the order of guided mode."""
 
     CONCEPT_SELECTION = "CONCEPT_SELECTION"
     STORY_CONCEPTION = "STORY_CONCEPTION"

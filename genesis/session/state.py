@@ -43,15 +43,25 @@ class Task(Frozen):
     task_id: UUID
     stage: Stage
     what: Literal["round"] = "round"
+    """What is asked for."""
     round: int
+    """Number of the round in this stage, from 1."""
     guidance: Text = ""
+    """What to keep in mind, in the person's words."""
     feedback: Text = ""
+    """What the person said about the previous round."""
     chips: tuple[Chip, ...] = ()
+    """Feedback at one touch."""
     count: int | None = None
+    """Candidates wished for; null takes the stage's own number."""
     seed: int | None = None
+    """Seed wished for; null leaves it to the provider."""
     temperature: float | None = None
+    """Sampling temperature wished for; null leaves it to the provider."""
     provider: Text = ""
+    """Name of the text provider; empty takes the built-in story engine."""
     model: Text = ""
+    """Model of the provider; empty takes its own choice."""
     command_id: UUID
     """The command that asked for it."""
     correlation_id: UUID
