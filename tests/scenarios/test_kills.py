@@ -30,8 +30,9 @@ async def test_a_process_killed_in_every_stage(real_studio: RealStudio, part: st
 
 
 async def test_everything_is_killed_at_random_under_several_sessions(real_studio: RealStudio):
+    """Six people write one session after the other for as long as the killing goes on."""
     stack = real_studio.stack
-    novelists = [Novelist(real_studio) for _ in range(6)]
+    written: list[Novelist] = []
 
     async def nemesis() -> None:
         for part in ("worker", "projector", "generator", "api", "worker", "connect", "generator", "worker"):
@@ -39,9 +40,16 @@ async def test_everything_is_killed_at_random_under_several_sessions(real_studio
             stack.kill(part, signal.SIGKILL)
 
     kills = asyncio.create_task(nemesis())
-    await asyncio.gather(*(each.whole_session(idea=f"session {n}", seed=n) for n, each in enumerate(novelists)))
+
+    async def person(number: int) -> None:
+        while not kills.done():
+            novelist = Novelist(real_studio)
+            written.append(novelist)
+            await novelist.whole_session(idea=f"session {len(written)} of person {number}", seed=len(written))
+
+    await asyncio.gather(*(person(number) for number in range(6)))
     await kills
-    for novelist in novelists:
+    for novelist in written:
         await must_agree(real_studio, novelist)
 
 
