@@ -40,7 +40,7 @@ class Progress:
             try:
                 await self._follow(consumer)
             except KafkaError as error:
-                log.warning("no partial text for now: %s", type(error).__name__)
+                log.warning("partial text is interrupted: %s", type(error).__name__)
                 await asyncio.sleep(1.0)
             finally:
                 self.listening = False

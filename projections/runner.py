@@ -100,7 +100,7 @@ class Runner:
         except KafkaError as error:
             if not error.retriable:
                 raise KafkaUnavailable(f"Kafka refuses to be read: {type(error).__name__}.") from error
-            log.warning("reading genesis.events failed for now: %s", type(error).__name__)
+            log.warning("reading genesis.events failed and is tried again: %s", type(error).__name__)
             return await self._pause(1.0)
         messages = [message for batch in arrived.values() for message in batch]
         try:

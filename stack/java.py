@@ -59,7 +59,7 @@ def machine(settings: Settings, part: str, class_path: tuple[Path, ...], heap_mb
         f"-Xmx{heap_mb}m",
         "-XX:+UseSerialGC",
         # The first compiler only: a studio's load never pays back what the second one costs (measured: broker
-        # 19 -> 15, Connect 16 -> 14 ms of CPU per session under load, and a third less CPU for a start).
+        # 15 -> 10, Connect 14 -> 8 ms of CPU per session under load, 10 -> 6 s of CPU for a start of the two).
         "-XX:TieredStopAtLevel=1",
         "-XX:+ExitOnOutOfMemoryError",
         "-Djava.awt.headless=true",

@@ -296,17 +296,19 @@ class TestRefused:
     async def test_what_is_about_something_else_is_not_its_like(self, door):
         session = (await start(door)).session_id
         kept = uuid4()
-        for about in (
+        keys = (
             active_key("WORLDVIEW", None),
             active_key("CHARACTERS", None),
             active_key("WORLDVIEW", kept),
             active_key("WORLDVIEW", uuid4()),
             active_key("WORLDVIEW", kept, stop=True),
-        ):
-            await say(door, session, kind="PROVIDE_FEEDBACK", about=about)
-        await say(door, session, kind="CONFIRM_STAGE", about=active_key("WORLDVIEW", None))
+        )
+        numbers = [(await say(door, session, kind="PROVIDE_FEEDBACK", about=about)).command_no for about in keys]
+        assert numbers == [2, 3, 4, 5, 6]
+        same = active_key("WORLDVIEW", None)
+        assert (await say(door, session, kind="CONFIRM_STAGE", about=same)).command_no == 7
         other = (await start(door)).session_id
-        await say(door, other, kind="CONFIRM_STAGE", about=active_key("WORLDVIEW", None))
+        assert (await say(door, other, kind="CONFIRM_STAGE", about=same)).command_no == 2
 
     @pytest.mark.parametrize("end", ["COMPLETED", "FAILED"])
     async def test_once_it_has_an_outcome_its_like_is_welcome(self, door, admin, end):
@@ -322,7 +324,7 @@ class TestRefused:
         session = (await start(door)).session_id
         first = await say(door, session, about="same")
         await admin.execute("UPDATE door.command_inbox SET given_up_at = now() WHERE id = $1", first.command_id)
-        await say(door, session, about="same")
+        assert (await say(door, session, about="same")).command_no == 3
 
     async def test_internal_commands_do_not_block_each_other(self, door, machinery):
         session = (await start(door)).session_id

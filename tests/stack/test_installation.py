@@ -48,6 +48,7 @@ def test_a_folder_that_was_given_back_can_be_taken_again(settings, taken):
 
     again = Installation(settings)
     again.take()
+    assert again.taken
     again.release()
 
 
