@@ -15,7 +15,7 @@ from connectors.outbox.accept import SessionNotFound
 from genesis.content import document
 from genesis.session.actions import available_actions
 from genesis.session.stages import FINISHED, Stage
-from genesis.session.state import Draft, Generating, Review, Session, Slot, Stale
+from genesis.session.state import Draft, Generating, Review, Session, Slot
 from genesis.values import Frozen
 from projections.domain_events import queries as domain_events
 from projections.session_view import queries as session_view
@@ -148,8 +148,8 @@ def _slot(slot: Slot) -> dict[str, Any]:
     if isinstance(phase, Generating | Review):
         told["handle"] = _json(phase.handle)
         told["draft"] = _draft(phase.draft)
-    if isinstance(phase, Stale):
-        told["stale"] = [_json(reason) for reason in phase.reasons]
+    if slot.stale:
+        told["stale"] = [_json(reason) for reason in slot.stale]
     if slot.confirmed:
         told["confirmed"] = {
             **slot.confirmed.model_dump(mode="json", exclude={"content"}),

@@ -187,7 +187,7 @@ def examples() -> tuple[str, str]:
     sent = Envelope(command, session, "local", correlation, when, AbandonGenesis(reason="Another idea came."), 7)
     told = Recorded(
         event_id=UUID(int=4),
-        event=SessionAbandoned(reason="Another idea came."),
+        event=SessionAbandoned(cause="person", reason="Another idea came."),
         session_id=session,
         sequence=31,
         correlation_id=correlation,
@@ -254,7 +254,7 @@ def _messages_head() -> Iterator[str]:
 
 def _event_headers() -> list[str]:
     recorded = Recorded(
-        UUID(int=0), SessionAbandoned(reason=""), UUID(int=0), 1, UUID(int=0), UUID(int=0),
+        UUID(int=0), SessionAbandoned(cause="person", reason=""), UUID(int=0), 1, UUID(int=0), UUID(int=0),
         datetime(2026, 1, 1, tzinfo=UTC), "", None, 1, 1,
     )  # fmt: skip
     return [name for name, _ in wire.event_headers(recorded, traceparent="00-0-0-00")]

@@ -24,10 +24,11 @@ from genesis.session.messages import (
     Internal,
     Message,
     PersonCommand,
+    StateRepaired,
 )
 from genesis.session.state import Session, shrink
 
-STATE_SCHEMA = 1
+STATE_SCHEMA = 2
 """Schema version of a saved state; a record of an older one is upcast on reading."""
 
 Json = dict[str, Any]
@@ -42,12 +43,40 @@ def _tag(model: type[Any]) -> str:
 
 
 _COMMANDS: dict[str, type[PersonCommand]] = {_tag(model): model for model in PERSON_COMMANDS}
-_INTERNALS: dict[str, type[Internal]] = {_tag(model): model for model in INTERNALS}
+_INTERNALS: dict[str, type[Internal | StateRepaired]] = {_tag(model): model for model in INTERNALS}
 _EVENTS: dict[str, type[Event]] = {_tag(model): model for model in EVENTS}
 _TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 
-UPCASTERS: dict[tuple[str, int], Callable[[Json], Json]] = {}
+
+def _unchanged(payload: Json) -> Json:
+    """The next version only knows more: what it added has a default that means what was meant before."""
+    return payload
+
+
+def _abandoned_by_the_person(payload: Json) -> Json:
+    """Version 1 knew no other cause than the person."""
+    return {**payload, "cause": "person"}
+
+
+UPCASTERS: dict[tuple[str, int], Callable[[Json], Json]] = {
+    ("generation-requested", 1): _unchanged,
+    ("proposal-made", 1): _unchanged,
+    ("command-rejected", 1): _unchanged,
+    ("input-received", 1): _unchanged,
+    ("session-abandoned", 1): _abandoned_by_the_person,
+}
 """(event type, version) -> payload of that version to payload of the next one."""
+
+
+def _with_versions(body: Json) -> Json:
+    """Schema 1 remembered hashes of rounds without who made them, and no stage could be stale."""
+    for slot in body["stages"].values():
+        slot["versions"] = [{"content_hash": each, "kind": "procedural"} for each in slot.pop("hashes", ())]
+    return body
+
+
+STATE_UPCASTERS: dict[int, Callable[[Json], Json]] = {1: _with_versions}
+"""Schema version -> body of that version to body of the next one."""
 
 COMMAND_TYPES = tuple(_COMMANDS)
 """Tags a client may send; internal ones are refused at the door."""
@@ -237,11 +266,20 @@ def dump_state(state: Session) -> bytes:
 def load_state(record: bytes) -> Session:
     """A saved session. Raises Unreadable."""
     try:
-        _, repairs, _ = state_prefix(record)
-        state = Session.model_validate_json(record[record.index(b"\n") + 1 :])
+        schema, repairs, _ = state_prefix(record)
+        body = record[record.index(b"\n") + 1 :]
+        state = Session.model_validate_json(body) if schema == STATE_SCHEMA else _older_state(schema, body)
         return state.model_copy(update={"repairs": repairs}) if repairs else state
-    except ValueError as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"not a saved session: {_described(error)}") from error
+
+
+def _older_state(schema: int, record: bytes) -> Session:
+    body = from_json(record)
+    while schema < STATE_SCHEMA:
+        body = STATE_UPCASTERS[schema](body)
+        schema += 1
+    return Session.model_validate_json(to_json(body))
 
 
 def state_prefix(record: bytes) -> tuple[int, int, int]:

@@ -26,6 +26,10 @@ CONFIRMED_CAP: dict[Stage, int] = {
 """Most bytes that the confirmed content may have."""
 
 
+BRIEF_CAP = 16 * KIB
+"""Most bytes the brief may have."""
+
+
 def size(contents: Sequence[Content]) -> int:
     """Bytes of these contents as compact UTF-8 JSON, the form in which the state holds them."""
     brackets_and_commas = 1 + max(1, len(contents))

@@ -4,11 +4,12 @@ from typing import assert_never
 
 from genesis.session import events as e
 from genesis.session import messages as m
-from genesis.session.asking import enter, request, task_for
+from genesis.session.asking import request, task_for
 from genesis.session.decision import Decision
 from genesis.session.findings import errors_among, findings_of
+from genesis.session.moving import go_on
 from genesis.session.reasons import Reason
-from genesis.session.stages import CHOICE, next_stage
+from genesis.session.stages import CHOICE
 from genesis.session.state import Closed, Confirmed, ConfirmedStage, Draft, Generating, Review
 
 
@@ -137,6 +138,4 @@ def _confirm(d: Decision, answer: m.ConfirmStage, draft: Draft) -> None:
             ),
         )
     )
-    following = next_stage(answer.stage)
-    if following and isinstance(d.state.slot(following).phase, Closed):
-        enter(d, following)
+    go_on(d, answer.stage)

@@ -1,15 +1,17 @@
-"""Asking for a proposal: entering a stage, a round the person wants, a round after feedback."""
+"""Asking for a proposal: entering a stage, a round the person wants, a part made anew, a round after feedback."""
 
+from genesis.content.proposal import Finding
 from genesis.session import events as e
 from genesis.session import identity
 from genesis.session import messages as m
 from genesis.session.decision import Decision
 from genesis.session.reasons import Reason
-from genesis.session.stages import Stage
-from genesis.session.state import Closed, Confirmed, Generating, Review, Task
+from genesis.session.stages import CHOICE, Stage
+from genesis.session.state import Closed, Confirmed, Draft, Empty, Generating, Review, Stale, Task
 
 
 def enter(d: Decision, stage: Stage) -> None:
+    """Come to a stage for the first time in guided mode: it asks for its first proposal by itself."""
     d.emit(e.StageEntered(stage=stage))
     request(d, task_for(d, m.GenerateInspiration(stage=stage)))
 
@@ -22,20 +24,61 @@ def generate(d: Decision, command: m.GenerateInspiration) -> None:
             d.refuse(Reason.GENERATING)
         case Confirmed():
             d.refuse(Reason.STAGE_CONFIRMED)
-        case Review():
-            d.grant()
-            d.resume_handle(command.stage)
-            request(d, task_for(d, command))
-        case _:
-            d.grant()
-            request(d, task_for(d, command))
+        case Empty():
+            _generate_first(d, command)
+        case Review(draft=draft):
+            _generate_anew(d, command, draft)
+        case Stale():
+            _mend(d, command)
+
+
+def _generate_first(d: Decision, command: m.GenerateInspiration) -> None:
+    if command.what != "round":
+        return d.refuse(Reason.NOTHING_PROPOSED)
+    d.grant()
+    request(d, task_for(d, command))
+
+
+def _generate_anew(d: Decision, command: m.GenerateInspiration, draft: Draft) -> None:
+    if refusal := _unfit(d, command, draft):
+        reason, details = refusal
+        return d.refuse(reason, details)
+    d.grant()
+    d.resume_handle(command.stage)
+    request(d, task_for(d, command))
+
+
+def _unfit(d: Decision, command: m.GenerateInspiration, draft: Draft) -> tuple[Reason, tuple[Finding, ...]] | None:
+    """Why this can't be asked for, given the draft it is about."""
+    if command.candidates and (
+        command.stage not in CHOICE or (command.what == "blend" and len(draft.candidates) < 2)
+    ):
+        return Reason.NOTHING_TO_CHOOSE, ()
+    if any(draft.candidate(each) is None for each in command.candidates):
+        return Reason.UNKNOWN_CANDIDATE, ()
+    if command.what == "stale" and not d.state.slot(command.stage).stale:
+        return Reason.NOTHING_STALE, ()
+    return None
+
+
+def _mend(d: Decision, command: m.GenerateInspiration) -> None:
+    if command.what != "stale":
+        return d.refuse(Reason.STAGE_STALE)
+    d.grant()
+    request(d, task_for(d, command))
 
 
 def task_for(d: Decision, command: m.GenerateInspiration, feedback: m.ProvideFeedback | None = None) -> Task:
+    """The generation that this command, or this feedback, asks for."""
+    slot = d.state.slot(command.stage)
+    stale = tuple(dict.fromkeys(reason.path for reason in slot.stale)) if command.what == "stale" else ()
     return Task(
         task_id=identity.task_id(d.envelope.message_id, command.stage),
         stage=command.stage,
-        round=d.state.slot(command.stage).rounds + 1,
+        what=command.what,
+        candidates=command.candidates,
+        paths=stale or command.paths,
+        round=slot.rounds + 1,
         guidance=command.guidance,
         feedback=feedback.text if feedback else "",
         chips=feedback.chips if feedback else (),
@@ -52,4 +95,5 @@ def task_for(d: Decision, command: m.GenerateInspiration, feedback: m.ProvideFee
 
 
 def request(d: Decision, task: Task) -> None:
+    """Ask for it, and open the handle that waits for it."""
     d.emit(e.GenerationRequested(stage=task.stage, task=task, handle_id=identity.task_handle_id(task.task_id)))

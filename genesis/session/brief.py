@@ -10,8 +10,8 @@ from genesis.values import Frozen, Text
 class Brief(Frozen):
     """The payload of START_GENESIS; every field is optional, so that a session can start from nothing."""
 
-    mode: Literal["guided"] = "guided"
-    """How the stages are walked."""
+    mode: Literal["guided", "free_form"] = "guided"
+    """How the stages are walked: one after the other, or in any order, several at once."""
     idea: Annotated[Text, Field(max_length=4000)] = ""
     """The idea in the person's own words."""
     genre: Annotated[Text, Field(max_length=60)] = ""

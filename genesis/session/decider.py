@@ -5,8 +5,9 @@
 
 from typing import assert_never
 
+from genesis.content.sizes import BRIEF_CAP
 from genesis.envelope import Envelope
-from genesis.session import answers, asking, ending, results
+from genesis.session import answers, asking, ending, moving, results, stopping
 from genesis.session import events as e
 from genesis.session import messages as m
 from genesis.session.decision import Decision
@@ -20,6 +21,8 @@ def decide(envelope: Envelope, state: Session | None, rules: Rules) -> Decision:
     """The events that this message leads to, with the state they lead to."""
     decision = Decision(envelope, state, rules)
     message = envelope.message
+    if isinstance(message, m.StateRepaired):
+        raise TypeError("a repair is no question to the rules: it replaces the state they work on")
     if isinstance(message, m.Internal):
         _hear(decision, message)
     elif refusal := _refused_before_all(decision, message):
@@ -43,14 +46,15 @@ def _refused_before_all(d: Decision, message: m.PersonCommand) -> Reason | None:
 def _obey(d: Decision, message: m.PersonCommand) -> None:
     match message:
         case m.StartGenesis():
-            d.emit(e.SessionStarted(mode=message.mode, brief=message.brief()))
-            asking.enter(d, ORDER[0])
+            _start(d, message)
         case m.GenerateInspiration():
             asking.generate(d, message)
+        case m.ProvideFeedback(stop=True):
+            stopping.stop(d, message)
         case m.SelectConcept() | m.ProvideFeedback() | m.ConfirmStage():
             answers.answer_to(d, message)
         case m.NavigateToStage():
-            d.refuse(Reason.FORWARD_ONLY)
+            moving.navigate(d, message)
         case m.FinishGenesis():
             ending.finish(d, message)
         case m.AbandonGenesis():
@@ -59,10 +63,23 @@ def _obey(d: Decision, message: m.PersonCommand) -> None:
             assert_never(message)
 
 
+def _start(d: Decision, command: m.StartGenesis) -> None:
+    brief = command.brief()
+    if len(brief.model_dump_json().encode()) > BRIEF_CAP:
+        return d.refuse(Reason.TOO_LARGE)
+    d.emit(e.SessionStarted(mode=command.mode, brief=brief))
+    if command.mode == "guided":
+        asking.enter(d, ORDER[0])
+    else:
+        d.emit(e.StageEntered(stage=ORDER[0]))
+
+
 def _hear(d: Decision, message: m.Internal) -> None:
     match message:
         case m.HandleExpired():
             results.expire(d, message)
+        case m.SessionExpired():
+            ending.expire_session(d, message)
         case m.GenerationSucceeded():
             results.succeeded(d, message)
         case m.GenerationFailed():

@@ -6,16 +6,17 @@ an upcaster in `genesis.wire` (design §6).
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, field_validator
 
+from genesis.content.catalog import Content
 from genesis.content.novel import Novel
 from genesis.content.proposal import Finding, Provenance, Understood
 from genesis.session.actions import Action
 from genesis.session.brief import Brief
-from genesis.session.messages import Answer, Chip
+from genesis.session.messages import Answer, Chip, contents_of
 from genesis.session.reasons import Reason
 from genesis.session.stages import Stage
 from genesis.session.state import ConfirmedStage, Draft, StaleReason, StoppedTask, Task
@@ -39,7 +40,7 @@ class SessionStarted(EventBody):
 
 
 class StageEntered(EventBody):
-    """The session came to a stage."""
+    """The session came to a stage, or back to it."""
 
     type: Literal["stage-entered"] = "stage-entered"
     stage: Stage
@@ -47,6 +48,8 @@ class StageEntered(EventBody):
 
 class GenerationRequested(EventBody):
     """A proposal was asked for, and a handle opened that waits for it (PENDING_PAUSE)."""
+
+    EVENT_VERSION: ClassVar[int] = 2
 
     type: Literal["generation-requested"] = "generation-requested"
     stage: Stage
@@ -56,6 +59,8 @@ class GenerationRequested(EventBody):
 
 class ProposalMade(EventBody):
     """A proposal arrived."""
+
+    EVENT_VERSION: ClassVar[int] = 2
 
     type: Literal["proposal-made"] = "proposal-made"
     stage: Stage
@@ -116,6 +121,54 @@ class ProposalChosen(EventBody):
     """When the renewed handle expires."""
 
 
+class ProposalEdited(EventBody):
+    """Code changed the draft as the person wished: a patch, fields taken from others, an old version, locks.
+
+    A change of content makes a new revision; locks alone do not. While the person is asked, the handle is renewed.
+    """
+
+    type: Literal["proposal-edited"] = "proposal-edited"
+    stage: Stage
+    proposal_id: UUID
+    revision: int
+    how: Literal["patch", "merge", "restore", "locks"]
+    candidates: tuple[Content, ...] | None = None
+    """The draft's candidates as they are now; null where only locks changed."""
+    chosen: Text = ""
+    merged_from: tuple[Text, ...] = ()
+    locks: tuple[Text, ...] = ()
+    """All locks from now on."""
+    user_paths: tuple[Text, ...] = ()
+    """All paths the person has written."""
+    touched: tuple[Text, ...] = ()
+    """The paths this edit changed."""
+    content_hash: Text = ""
+    counters: dict[str, int]
+    """Highest item number given per id prefix, this edit included."""
+    provenance: Provenance | None = None
+    """What made the text, the person's own share aside."""
+    warnings: tuple[Finding, ...] = ()
+    expires_at: AwareDatetime | None = None
+    """When the renewed handle expires; null while a generation runs."""
+
+    @field_validator("candidates", mode="before")
+    @classmethod
+    def _of_the_stage(cls, candidates: Any, info: Any) -> Any:
+        return contents_of(info.data.get("stage"), candidates)
+
+
+class ProposalOpened(EventBody):
+    """A draft came about without a generation: the person's own text, or a confirmed stage opened again."""
+
+    type: Literal["proposal-opened"] = "proposal-opened"
+    stage: Stage
+    proposal: Draft
+    counters: dict[str, int]
+    handle_id: UUID
+    """The handle that waits for the person from the next event on."""
+    warnings: tuple[Finding, ...] = ()
+
+
 class FeedbackGiven(EventBody):
     """The person said what should be different; a new round follows."""
 
@@ -139,6 +192,8 @@ class InputRequested(EventBody):
 
 class InputReceived(EventBody):
     """The person answered. `kept`: the proposal is not there yet, the answer waits for it in the handle."""
+
+    EVENT_VERSION: ClassVar[int] = 2
 
     type: Literal["input-received"] = "input-received"
     stage: Stage
@@ -202,13 +257,20 @@ class SessionFinished(EventBody):
 class SessionAbandoned(EventBody):
     """The session was ended without a novel."""
 
+    EVENT_VERSION: ClassVar[int] = 2
+
     type: Literal["session-abandoned"] = "session-abandoned"
+    cause: Literal["person", "expired"]
+    """Whether the person ended it, or nobody touched it for too long."""
     reason: Text
+    """The person's words; empty where they gave none."""
     cancelled_handles: tuple[UUID, ...] = ()
 
 
 class CommandRejected(EventBody):
     """The machine said no: why, and what may be done instead."""
+
+    EVENT_VERSION: ClassVar[int] = 2
 
     type: Literal["command-rejected"] = "command-rejected"
     command_type: Text
@@ -231,6 +293,8 @@ Event = (
     | GenerationStopped
     | GenerationDiscarded
     | ProposalChosen
+    | ProposalEdited
+    | ProposalOpened
     | FeedbackGiven
     | InputRequested
     | InputReceived
@@ -254,6 +318,8 @@ EVENTS: tuple[type[Event], ...] = (
     GenerationStopped,
     GenerationDiscarded,
     ProposalChosen,
+    ProposalEdited,
+    ProposalOpened,
     FeedbackGiven,
     InputRequested,
     InputReceived,

@@ -10,9 +10,11 @@ from genesis.session import events as e
 from genesis.session.handles import Handle, HandleStatus, KeptAnswer
 from genesis.session.stages import FINISHED, Stage
 from genesis.session.state import (
-    HASHES_KEPT,
     STOPPED_KEPT,
+    VERSIONS_KEPT,
+    Closed,
     Confirmed,
+    Draft,
     Empty,
     Generating,
     Phase,
@@ -20,8 +22,10 @@ from genesis.session.state import (
     Session,
     Slot,
     Stale,
+    StaleReason,
     Status,
     StoppedTask,
+    Version,
 )
 
 
@@ -74,9 +78,10 @@ def _opened(recorded: e.Recorded) -> Session:
 def _changed(state: Session, recorded: e.Recorded) -> Session:
     match recorded.event:
         case e.SessionStarted(mode=mode, brief=brief):
-            return state.model_copy(update={"mode": mode, "brief": brief})
+            open_at_once = {stage: Slot(phase=Empty()) for stage in Stage} if mode == "free_form" else {}
+            return state.model_copy(update={"mode": mode, "brief": brief, "stages": open_at_once})
         case e.StageEntered(stage=stage):
-            return _phase(state, stage, Empty()).model_copy(update={"current_stage": stage.value})
+            return _entered(state, stage).model_copy(update={"current_stage": stage.value})
         case e.GenerationRequested() as event:
             return _generation_requested(state, event, recorded)
         case e.ProposalMade() as event:
@@ -96,6 +101,10 @@ def _changed(state: Session, recorded: e.Recorded) -> Session:
             draft = review.draft.model_copy(update={"chosen": candidate})
             handle = review.handle.model_copy(update={"expires_at": expires_at})
             return _phase(state, stage, Review(draft=draft, handle=handle))
+        case e.ProposalEdited() as event:
+            return _proposal_edited(state, event)
+        case e.ProposalOpened() as event:
+            return _proposal_opened(state, event, recorded)
         case e.FeedbackGiven():
             return state
         case e.InputRequested() as event:
@@ -115,11 +124,11 @@ def _changed(state: Session, recorded: e.Recorded) -> Session:
         case e.SessionResumed():
             return state.model_copy(update={"status": Status.IN_PROGRESS})
         case e.StageConfirmed(stage=stage, confirmed=confirmed):
-            slot = state.slot(stage).model_copy(update={"phase": Confirmed(), "confirmed": confirmed})
-            return _with_slot(state, stage, slot)
+            update = {"phase": Confirmed(), "confirmed": confirmed, "stale": ()}
+            return _with_slot(state, stage, state.slot(stage).model_copy(update=update))
         case e.StagesMarkedStale(stages=stages):
             for stage, reasons in stages.items():
-                state = _phase(state, stage, Stale(reasons=reasons))
+                state = _marked_stale(state, stage, reasons)
             return state
         case e.NovelCreated(novel=novel):
             return state.model_copy(update={"novel_id": novel.id})
@@ -157,6 +166,17 @@ def _generating(state: Session, stage: Stage) -> Generating:
     return phase
 
 
+def _entered(state: Session, stage: Stage) -> Session:
+    return _phase(state, stage, Empty()) if isinstance(state.slot(stage).phase, Closed) else state
+
+
+def _marked_stale(state: Session, stage: Stage, reasons: tuple[StaleReason, ...]) -> Session:
+    slot = state.slot(stage)
+    # A stage that was opened again keeps its draft; the reasons are shown beside it.
+    phase = Stale() if isinstance(slot.phase, Confirmed | Stale) else slot.phase
+    return _with_slot(state, stage, slot.model_copy(update={"phase": phase, "stale": reasons}))
+
+
 def _generation_requested(state: Session, event: e.GenerationRequested, recorded: e.Recorded) -> Session:
     slot = state.slot(event.stage)
     handle = Handle(handle_id=event.handle_id, status=HandleStatus.PENDING_PAUSE, opened_at=recorded.created_at)
@@ -173,10 +193,63 @@ def _proposal_made(state: Session, event: e.ProposalMade) -> Session:
             # PENDING_PAUSE until input-requested, which is the next event of the same message.
             "phase": Review(draft=proposal, handle=generating.handle),
             "counters": event.counters,
-            "hashes": (*slot.hashes, proposal.content_hash)[-HASHES_KEPT:],
+            "versions": _shown(slot, proposal),
         }
     )
     return _spent(_with_slot(state, event.stage, slot), proposal.provenance)
+
+
+def _proposal_opened(state: Session, event: e.ProposalOpened, recorded: e.Recorded) -> Session:
+    slot = state.slot(event.stage)
+    handle = Handle(handle_id=event.handle_id, status=HandleStatus.PENDING_PAUSE, opened_at=recorded.created_at)
+    slot = slot.model_copy(
+        update={
+            "phase": Review(draft=event.proposal, handle=handle),
+            "rounds": max(slot.rounds, event.proposal.round),
+            "counters": event.counters,
+            "versions": _shown(slot, event.proposal),
+        }
+    )
+    return _with_slot(state, event.stage, slot)
+
+
+def _proposal_edited(state: Session, event: e.ProposalEdited) -> Session:
+    slot = state.slot(event.stage)
+    if not isinstance(phase := slot.phase, Review | Generating) or phase.draft is None:
+        raise ValueError(f"stage {event.stage} of session {state.session_id} has no draft to edit")
+    update: dict[str, object] = {"locks": event.locks, "user_paths": event.user_paths}
+    if event.candidates is not None:
+        update |= {
+            "revision": event.revision,
+            "kind": "restore" if event.how == "restore" else phase.draft.kind,
+            "candidates": event.candidates,
+            "chosen": event.chosen,
+            "merged_from": event.merged_from,
+            "content_hash": event.content_hash,
+            "provenance": event.provenance,
+        }
+    draft = phase.draft.model_copy(update=update)
+    if isinstance(phase, Generating):
+        edited = tuple(dict.fromkeys((*phase.edited, *event.touched)))
+        phase = phase.model_copy(update={"draft": draft, "edited": edited})
+    else:
+        handle = phase.handle.model_copy(update={"expires_at": event.expires_at})
+        phase = Review(draft=draft, handle=handle)
+    changed: dict[str, object] = {"phase": phase, "counters": event.counters}
+    if event.candidates is not None:
+        changed["versions"] = _shown(slot, draft)
+    return _with_slot(state, event.stage, slot.model_copy(update=changed))
+
+
+def _shown(slot: Slot, draft: Draft) -> tuple[Version, ...]:
+    made = draft.provenance
+    version = (
+        Version(content_hash=draft.content_hash, kind=made.kind, provider=made.provider, model=made.model)
+        if made
+        else Version(content_hash=draft.content_hash)
+    )
+    others = (each for each in slot.versions if each.content_hash != version.content_hash)
+    return (*others, version)[-VERSIONS_KEPT:]
 
 
 def _input_received(state: Session, event: e.InputReceived, recorded: e.Recorded) -> Session:
@@ -199,7 +272,8 @@ def _handle_status(state: Session, stage: Stage, status: HandleStatus) -> Sessio
 def _fallen_back(state: Session, stage: Stage) -> Session:
     phase = _generating(state, stage)
     if phase.draft is None:
-        return _phase(state, stage, Empty())
+        # Only a stale stage is worked on without a draft although it is confirmed.
+        return _phase(state, stage, Stale() if state.slot(stage).confirmed else Empty())
     cancelled = phase.handle.model_copy(update={"status": HandleStatus.CANCELLED, "kept": None})
     return _phase(state, stage, Review(draft=phase.draft, handle=cancelled))
 

@@ -60,6 +60,16 @@ def fresh_handle_id(message: UUID, stage: str) -> UUID:
     return uuid5(message, f"handle/{stage}")
 
 
+def own_proposal_id(message: UUID, stage: str) -> UUID:
+    """The id of a draft that comes about without a generation: own text, or a confirmed stage opened again."""
+    return uuid5(message, f"proposal/{stage}")
+
+
+def session_expiry_id(session: UUID, last_sequence: int) -> UUID:
+    """The id of the command that ends a session nobody has touched since this event (design §4)."""
+    return uuid5(EXPIRY, f"{session}/{last_sequence}")
+
+
 def novel_id(session: UUID) -> UUID:
     """The id of the novel that a session ends in."""
     return uuid5(session, "novel")

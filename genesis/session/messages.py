@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, field_validator, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, field_validator, model_validator
 
 from genesis.content.catalog import CONTENT, Content
+from genesis.content.fields import Id
 from genesis.content.proposal import Provenance, Understood
 from genesis.session.brief import Brief
 from genesis.session.stages import Stage
@@ -29,12 +30,24 @@ class StartGenesis(Brief):
         return Brief.model_construct(**{name: getattr(self, name) for name in Brief.model_fields})
 
 
+What = Literal["round", "candidate", "paths", "blend", "stale"]
+"""What is asked for: a round of fresh candidates; one candidate anew; some paths anew; a blend of two or three
+candidates; the paths that no longer agree with an earlier stage (content model §4)."""
+
+Path = Annotated[Text, Field(min_length=1, max_length=160)]
+"""JSON Pointer with list items named by id; in the first two stages it begins with the candidate's id."""
+
+
 class GenerateInspiration(Frozen):
-    """Ask for a (new) round of proposals for a stage."""
+    """Ask for proposals: a new round, one candidate or some paths anew, a blend, or a mending of stale paths."""
 
     type: Literal["GENERATE_INSPIRATION"] = "GENERATE_INSPIRATION"
     stage: Stage
-    what: Literal["round"] = "round"
+    what: What = "round"
+    candidates: Annotated[tuple[Id, ...], Field(max_length=3)] = ()
+    """`candidate`: the one to make anew. `blend`: the two or three to blend."""
+    paths: Annotated[tuple[Path, ...], Field(max_length=50)] = ()
+    """`paths`: what to write anew."""
     guidance: Guidance = ""
     """What to keep in mind, in the person's words."""
     provider: Annotated[Text, Field(max_length=40)] = ""
@@ -48,9 +61,29 @@ class GenerateInspiration(Frozen):
     count: Annotated[int, Field(ge=1, le=5)] | None = None
     """Candidates wished for, where the stage has several."""
 
+    @model_validator(mode="after")
+    def _names_what_it_is_about(self) -> Self:
+        wanted = {"candidate": (1, 1), "blend": (2, 3)}.get(self.what, (0, 0))
+        if not wanted[0] <= len(set(self.candidates)) == len(self.candidates) <= wanted[1]:
+            raise ValueError("name one of `candidates` for `candidate`, two or three for `blend`, else none")
+        if bool(self.paths) != (self.what == "paths"):
+            raise ValueError("`paths` belong to `paths`: name at least one there, and none elsewhere")
+        return self
+
+
+class Take(Frozen):
+    """One field of another candidate that is to stand in the chosen one."""
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
+
+    field: Annotated[Text, Field(min_length=1, max_length=40)]
+    """Name of the field, such as `stakes`."""
+    source: Annotated[Id, Field(alias="from", min_length=1)]
+    """Id of the candidate it is taken from."""
+
 
 class SelectConcept(Frozen):
-    """Choose one candidate of a proposal; only the first two stages have several."""
+    """Choose one of several candidates, and take fields of others into it; only the first two stages have several."""
 
     type: Literal["SELECT_CONCEPT"] = "SELECT_CONCEPT"
     stage: Stage = Stage.CONCEPT_SELECTION
@@ -58,22 +91,56 @@ class SelectConcept(Frozen):
     revision: Annotated[int, Field(ge=1)] = 1
     base: Annotated[Text, Field(min_length=1, max_length=8)]
     """Id of the candidate, such as `k2`."""
+    take: Annotated[tuple[Take, ...], Field(max_length=14)] = ()
+    """Fields of at most two other candidates that replace the chosen one's own."""
 
 
 class ProvideFeedback(Frozen):
-    """Say what should be different; text or chips start a new round."""
+    """Say what should be different, or make it so: text or chips start a new round, all else is done by code."""
 
     type: Literal["PROVIDE_FEEDBACK"] = "PROVIDE_FEEDBACK"
     stage: Stage
-    proposal_id: UUID
-    revision: Annotated[int, Field(ge=1)] = 1
+    proposal_id: UUID | None = None
+    """The proposal that is meant; null for one's own text in an empty stage, and for a stop of whatever runs."""
+    revision: Annotated[int, Field(ge=0)] = 1
+    """The revision that is meant; 0 with a null proposal."""
     text: Guidance = ""
     chips: Annotated[tuple[Chip, ...], Field(max_length=6)] = ()
+    lock: Annotated[tuple[Path, ...], Field(max_length=200)] = ()
+    """Paths that no regeneration may change from now on."""
+    unlock: Annotated[tuple[Path, ...], Field(max_length=200)] = ()
+    """Paths that regeneration may change again, with everything under them."""
+    keep_unlocked: bool = False
+    """True: what the patch touches is not locked."""
+    restore: Annotated[tuple[Content, ...], Field(max_length=5)] = ()
+    """Candidates of an earlier round or revision, whole: one of the stage's last 20."""
+    stop: bool = False
+    """True: end the running generation."""
+
+    @field_validator("restore", mode="before")
+    @classmethod
+    def _of_the_stage(cls, restore: Any, info: Any) -> Any:
+        return contents_of(info.data.get("stage"), restore)
+
+    @property
+    def asks_for_a_round(self) -> bool:
+        """True where somebody has to write something new."""
+        return bool(self.text.strip() or self.chips)
+
+    @property
+    def edits(self) -> bool:
+        """True where code changes the draft or its locks at once."""
+        return bool(self.lock or self.unlock)
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.text.strip() and not self.chips:
-            raise ValueError("feedback needs `text` or `chips`: say what should be different")
+        wishes = sum((self.stop, bool(self.restore), self.edits or self.asks_for_a_round))
+        if wishes == 0:
+            raise ValueError("say what should be different: `text`, `chips`, `patch`, `lock`, `restore` or `stop`")
+        if wishes > 1:
+            raise ValueError("`stop` and `restore` come alone; send the rest in a command of its own")
+        if self.proposal_id is None and not self.stop and self.revision != 0:
+            raise ValueError("own text in an empty stage names no proposal and has `revision` 0")
         return self
 
 
@@ -89,7 +156,7 @@ class ConfirmStage(Frozen):
 
 
 class NavigateToStage(Frozen):
-    """Go to another stage. Refused in guided mode, which goes forward only."""
+    """Go to another stage; a confirmed one is opened as a copy, and holds until that is confirmed."""
 
     type: Literal["NAVIGATE_TO_STAGE"] = "NAVIGATE_TO_STAGE"
     stage: Stage
@@ -101,6 +168,8 @@ class FinishGenesis(Frozen):
     type: Literal["FINISH_GENESIS"] = "FINISH_GENESIS"
     title: Name = ""
     """Another title than the confirmed one."""
+    accept_stale: bool = False
+    """True: finish although stages no longer agree with an earlier one."""
 
 
 class AbandonGenesis(Frozen):
@@ -118,6 +187,24 @@ class HandleExpired(Frozen):
     handle_id: UUID
     expires_at: AwareDatetime
     """The time it was to expire at; a renewed handle has another, and then this message is overtaken."""
+
+
+class SessionExpired(Frozen):
+    """The sweeper found this session untouched for too long."""
+
+    type: Literal["SESSION_EXPIRED"] = "SESSION_EXPIRED"
+    last_sequence: Annotated[int, Field(ge=1)]
+    """Sequence of the session's last event; if another has come since, this message is overtaken."""
+
+
+class StateRepaired(Frozen):
+    """An operator's state, folded anew from the session's events (design §8)."""
+
+    type: Literal["STATE_REPAIRED"] = "STATE_REPAIRED"
+    record: Text
+    """What `genesis.wire.dump_state` makes, as text."""
+    force: bool = False
+    """True: taken even where the session's own sequence is higher."""
 
 
 class GenerationSucceeded(Frozen):
@@ -167,8 +254,8 @@ PersonCommand = (
     | FinishGenesis
     | AbandonGenesis
 )
-Internal = HandleExpired | GenerationSucceeded | GenerationFailed
-Message = PersonCommand | Internal
+Internal = HandleExpired | SessionExpired | GenerationSucceeded | GenerationFailed
+Message = PersonCommand | Internal | StateRepaired
 
 PERSON_COMMANDS: tuple[type[PersonCommand], ...] = (
     StartGenesis,
@@ -180,7 +267,13 @@ PERSON_COMMANDS: tuple[type[PersonCommand], ...] = (
     FinishGenesis,
     AbandonGenesis,
 )
-INTERNALS: tuple[type[Internal], ...] = (HandleExpired, GenerationSucceeded, GenerationFailed)
+INTERNALS: tuple[type[Internal | StateRepaired], ...] = (
+    HandleExpired,
+    SessionExpired,
+    GenerationSucceeded,
+    GenerationFailed,
+    StateRepaired,
+)
 
 
 class GenerationRequest(Frozen):
@@ -191,7 +284,11 @@ class GenerationRequest(Frozen):
     user_id: Text
     correlation_id: UUID
     stage: Stage
-    what: Literal["round"] = "round"
+    what: What = "round"
+    candidates: tuple[Id, ...] = ()
+    """`candidate`: the one to make anew, with the id it keeps. `blend`: those to blend."""
+    paths: tuple[Path, ...] = ()
+    """`paths` and `stale`: what to write anew; all else is kept by code, whatever comes back."""
     round: int
     """Number of the round in this stage, from 1."""
     brief: Brief
@@ -207,7 +304,9 @@ class GenerationRequest(Frozen):
     confirmed: dict[Stage, Content] = Field(default_factory=dict)
     """Confirmed contents of the other stages."""
     previous: tuple[Content, ...] = ()
-    """Candidates of the round that the feedback is about."""
+    """What is to be changed, as the person sees it: the draft's candidates; for `stale` the confirmed content."""
+    locks: tuple[Path, ...] = ()
+    """Paths of `previous` that stay as they are: code puts them back over the result."""
     requested_at: AwareDatetime
     deadline: AwareDatetime
 

@@ -4,6 +4,7 @@ all ask the same question, so there is one path (design §8)."""
 from uuid import UUID
 
 from genesis.session.messages import GenerationRequest
+from genesis.session.stages import Stage
 from genesis.session.state import Generating, Session
 
 
@@ -20,12 +21,21 @@ def newly_owed(before: Session | None, after: Session) -> tuple[GenerationReques
     return tuple(_request(after, task_id) for task_id in after.running() if task_id not in known)
 
 
+def protected(state: Session, stage: Stage) -> tuple[str, ...]:
+    """Paths of a stage's draft, or of its confirmed content, that a running generation must leave as they are."""
+    slot = state.slot(stage)
+    if isinstance(slot.phase, Generating) and slot.phase.draft:
+        return tuple(dict.fromkeys((*slot.phase.draft.locks, *slot.phase.edited)))
+    return slot.confirmed.locks if slot.confirmed else ()
+
+
 def _request(state: Session, task_id: UUID) -> GenerationRequest:
     task = state.running()[task_id]
     phase = state.slot(task.stage).phase
     draft = phase.draft if isinstance(phase, Generating) else None
     confirmed = state.confirmed_contents()
-    confirmed.pop(task.stage, None)
+    own = confirmed.pop(task.stage, None)
+    previous = draft.candidates if draft else (own,) if own else ()
     return GenerationRequest(
         task_id=task_id,
         session_id=state.session_id,
@@ -33,6 +43,8 @@ def _request(state: Session, task_id: UUID) -> GenerationRequest:
         correlation_id=task.correlation_id,
         stage=task.stage,
         what=task.what,
+        candidates=task.candidates,
+        paths=task.paths,
         round=task.round,
         brief=state.brief,
         guidance=task.guidance,
@@ -44,7 +56,8 @@ def _request(state: Session, task_id: UUID) -> GenerationRequest:
         provider=task.provider,
         model=task.model,
         confirmed=confirmed,
-        previous=draft.candidates if draft else (),
+        previous=previous,
+        locks=protected(state, task.stage),
         requested_at=task.requested_at,
         deadline=task.deadline,
     )

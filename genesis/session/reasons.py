@@ -22,7 +22,17 @@ class Reason(StrEnum):
     NOT_CHOSEN = "not_chosen"
     CONTENT_ERRORS = "content_errors"
     STAGES_UNCONFIRMED = "stages_unconfirmed"
-    FORWARD_ONLY = "forward_only"
+    STAGE_STALE = "stage_stale"
+    STALE_STAGES = "stale_stages"
+    NOTHING_STALE = "nothing_stale"
+    NOTHING_RUNNING = "nothing_running"
+    NOTHING_CHANGED = "nothing_changed"
+    ALREADY_THERE = "already_there"
+    ALREADY_PROPOSED = "already_proposed"
+    UNKNOWN_PATH = "unknown_path"
+    UNKNOWN_VERSION = "unknown_version"
+    BAD_PATCH = "bad_patch"
+    BAD_MERGE = "bad_merge"
     VERSION_CONFLICT = "version_conflict"
     GENERATION_ENDED = "generation_ended"
     TOO_LARGE = "too_large"
@@ -36,9 +46,9 @@ SENTENCES: dict[Reason, str] = {
     Reason.NOT_STARTED: "This session has not been started; send START_GENESIS first.",
     Reason.SESSION_ENDED: "This session has ended; start a new one.",
     Reason.STAGE_CLOSED: "This stage is not open yet; confirm the stages before it first.",
-    Reason.STAGE_CONFIRMED: "This stage is confirmed already.",
+    Reason.STAGE_CONFIRMED: "This stage is confirmed; go to it with NAVIGATE_TO_STAGE to change it.",
     Reason.NOTHING_PROPOSED: "There is no proposal in this stage yet; generate one first.",
-    Reason.GENERATING: "A proposal for this stage is being made; wait for it.",
+    Reason.GENERATING: "A proposal for this stage is being made; wait for it, or stop it.",
     Reason.ANSWER_ALREADY_KEPT: "Another answer is waiting for this proposal already.",
     Reason.OTHER_PROPOSAL: "The answer names another proposal than the one in review; look at the current one.",
     Reason.OTHER_REVISION: "The proposal has changed since; look at its current revision and answer again.",
@@ -48,7 +58,18 @@ SENTENCES: dict[Reason, str] = {
     Reason.NOT_CHOSEN: "No candidate is chosen; choose one, or name it in CONFIRM_STAGE.",
     Reason.CONTENT_ERRORS: "The content has errors that must be mended before it can be confirmed.",
     Reason.STAGES_UNCONFIRMED: "All five stages must be confirmed before the session can be finished.",
-    Reason.FORWARD_ONLY: "Guided mode goes forward only; confirm the current stage to go on.",
+    Reason.STAGE_STALE: "This stage no longer agrees with an earlier one; mend its stale paths, confirm it as it is, "
+    "or go to it to change it.",
+    Reason.STALE_STAGES: "Some stages no longer agree with an earlier one; mend or confirm them, or accept them.",
+    Reason.NOTHING_STALE: "Nothing in this stage is stale; it agrees with the stages before it.",
+    Reason.NOTHING_RUNNING: "There is no such running generation to stop; look at the stage as it is now.",
+    Reason.NOTHING_CHANGED: "It is so already; nothing was changed.",
+    Reason.ALREADY_THERE: "The session is at this stage already.",
+    Reason.ALREADY_PROPOSED: "There is a proposal in this stage; name it and its revision to change it.",
+    Reason.UNKNOWN_PATH: "The proposal has nothing at one of the paths; look at its current content.",
+    Reason.UNKNOWN_VERSION: "This is none of the last versions of the stage; take one from its history.",
+    Reason.BAD_PATCH: "The patch does not fit the proposal; nothing of it was applied.",
+    Reason.BAD_MERGE: "The fields cannot be taken as named; nothing of it was applied.",
     Reason.VERSION_CONFLICT: "The session has changed since the version you named; read it again.",
     Reason.GENERATION_ENDED: "The proposal this answer was for was never made; look at the stage as it is now.",
     Reason.TOO_LARGE: "With this the session would grow beyond its size limit; shorten the texts.",

@@ -10,9 +10,10 @@ from genesis.session import messages as m
 from genesis.session.answers import answer_to
 from genesis.session.decision import Decision
 from genesis.session.findings import findings_of
-from genesis.session.handles import HandleStatus, KeptAnswer
+from genesis.session.handles import HandleStatus
 from genesis.session.reasons import Reason
 from genesis.session.state import Draft, Generating, Review
+from genesis.session.stopping import settle_kept
 
 
 def succeeded(d: Decision, result: m.GenerationSucceeded) -> None:
@@ -106,12 +107,6 @@ def _fail(
     if phase.draft is not None:
         d.ask(phase.task.stage, identity.fresh_handle_id(d.envelope.message_id, phase.task.stage))
     d.pause_if_idle()
-
-
-def settle_kept(d: Decision, kept: KeptAnswer | None, reason: Reason) -> None:
-    if kept:
-        with d.caused_by(kept):
-            d.refuse(reason)
 
 
 def expire(d: Decision, message: m.HandleExpired) -> None:

@@ -11,14 +11,14 @@ from genesis.content.novel import Cost
 from genesis.content.proposal import Provenance
 from genesis.session.brief import Brief
 from genesis.session.handles import Handle
-from genesis.session.messages import Chip, contents_of
+from genesis.session.messages import Chip, What, contents_of
 from genesis.session.stages import Stage
 from genesis.values import Frozen, Text
 
 STOPPED_KEPT = 20
 """How many ended generations are remembered, so that a late result is known for what it is (design §5)."""
-HASHES_KEPT = 20
-"""How many content hashes of a stage are remembered (content model §4, restore)."""
+VERSIONS_KEPT = 20
+"""How many rounds and revisions of a stage are remembered by their hash (content model §4, restore)."""
 
 
 class Status(StrEnum):
@@ -42,8 +42,12 @@ class Task(Frozen):
 
     task_id: UUID
     stage: Stage
-    what: Literal["round"] = "round"
+    what: What = "round"
     """What is asked for."""
+    candidates: tuple[Text, ...] = ()
+    """Ids of the candidates it is about."""
+    paths: tuple[Text, ...] = ()
+    """Paths it is to write anew."""
     round: int
     """Number of the round in this stage, from 1."""
     guidance: Text = ""
@@ -74,7 +78,12 @@ class StoppedTask(Frozen):
 
     task_id: UUID
     stage: Stage
-    reason: Literal["stopped", "timed_out", "abandoned", "finished"]
+    reason: Literal["stopped", "timed_out", "abandoned", "expired", "finished"]
+
+
+Kind = Literal["round", "feedback", "candidate", "paths", "blend", "stale", "own", "restore", "reopened"]
+"""How a draft came about: a generation of this sort, the person's own text, an earlier version, or a confirmed
+stage that was opened again."""
 
 
 class Draft(Frozen):
@@ -86,12 +95,17 @@ class Draft(Frozen):
     revision: int = 1
     parent: UUID | None = None
     """The proposal this one came from."""
-    kind: Literal["round", "feedback"] = "round"
+    kind: Kind = "round"
+    """How it came about."""
     candidates: tuple[Content, ...]
     chosen: Text = ""
     """Id of the chosen candidate; stages with one candidate have it chosen from the start."""
+    merged_from: tuple[Text, ...] = ()
+    """Candidates whose fields were taken into the chosen one."""
     locks: tuple[Text, ...] = ()
+    """Paths that no regeneration changes."""
     user_paths: tuple[Text, ...] = ()
+    """Paths that the person has written."""
     content_hash: Text = ""
     command_id: UUID
     """The command that asked for it."""
@@ -156,6 +170,8 @@ class Generating(Frozen):
     task: Task
     handle: Handle
     draft: Draft | None = None
+    edited: tuple[Text, ...] = ()
+    """Paths the person has written since the generation was asked for: they survive its result, locked or not."""
 
 
 class Review(Frozen):
@@ -172,6 +188,15 @@ class Confirmed(Frozen):
     name: Literal["CONFIRMED"] = "CONFIRMED"
 
 
+class Stale(Frozen):
+    """Confirmed once, but an earlier stage has changed since; the slot says what no longer agrees."""
+
+    name: Literal["STALE"] = "STALE"
+
+
+Phase = Annotated[Closed | Empty | Generating | Review | Confirmed | Stale, Field(discriminator="name")]
+
+
 class StaleReason(Frozen):
     """One path of a confirmed stage that no longer agrees with an earlier stage, and why."""
 
@@ -180,14 +205,18 @@ class StaleReason(Frozen):
     kind: Literal["reference", "derivation", "mention"]
 
 
-class Stale(Frozen):
-    """Confirmed once, but an earlier stage has changed since."""
+class Version(Frozen):
+    """A round or revision that was shown: what it takes to know it again, and to say who made it."""
 
-    name: Literal["STALE"] = "STALE"
-    reasons: tuple[StaleReason, ...]
+    content_hash: Text
+    kind: Literal["procedural", "llm"] | None = None
+    """What sort of maker; null where the person wrote it all."""
+    provider: Text = ""
+    model: Text = ""
 
-
-Phase = Annotated[Closed | Empty | Generating | Review | Confirmed | Stale, Field(discriminator="name")]
+    def provenance(self) -> Provenance | None:
+        """What is still known about its making; the rest stands in the history."""
+        return Provenance(kind=self.kind, provider=self.provider, model=self.model) if self.kind else None
 
 
 class Slot(Frozen):
@@ -199,8 +228,10 @@ class Slot(Frozen):
     """Rounds asked for so far; their numbers are never used again."""
     counters: dict[str, int] = Field(default_factory=dict)
     """Highest number given per id prefix, so that item ids are never used again (content model §1)."""
-    hashes: tuple[Text, ...] = ()
-    """Content hashes of the last rounds and revisions, newest last."""
+    stale: tuple[StaleReason, ...] = ()
+    """What of the confirmed content no longer agrees with an earlier stage; empty once it is confirmed anew."""
+    versions: tuple[Version, ...] = ()
+    """The last rounds and revisions, newest last."""
 
 
 class Session(Frozen):

@@ -1,5 +1,6 @@
 """What an event changes in the resume handles."""
 
+from datetime import datetime
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -33,7 +34,13 @@ class Handles:
                     paused_at=recorded.created_at,
                     expires_at=expires_at,
                 )
-            case e.ProposalChosen(stage=stage, expires_at=expires_at):
+            case e.ProposalOpened(stage=stage, handle_id=handle_id, proposal=proposal):
+                proposal_id = proposal.proposal_id
+                self._open(recorded, stage, handle_id, HandleStatus.PENDING_PAUSE, None, proposal_id)
+            case (
+                e.ProposalChosen(stage=stage, expires_at=expires_at)
+                | e.ProposalEdited(stage=stage, expires_at=datetime() as expires_at)
+            ):
                 if renewed := _handle_id(after, stage):
                     self._change(renewed, HandleStatus.WAITING, expires_at=expires_at)
             case e.InputReceived(handle_id=handle_id, kept=True, command_id=command_id):
@@ -56,6 +63,7 @@ class Handles:
                 e.SessionStarted()
                 | e.StageEntered()
                 | e.ProposalMade()
+                | e.ProposalEdited()
                 | e.GenerationDiscarded()
                 | e.FeedbackGiven()
                 | e.SessionPaused()

@@ -39,6 +39,8 @@ class Tasks:
                 e.SessionStarted()
                 | e.StageEntered()
                 | e.ProposalChosen()
+                | e.ProposalEdited()
+                | e.ProposalOpened()
                 | e.FeedbackGiven()
                 | e.InputRequested()
                 | e.InputReceived()

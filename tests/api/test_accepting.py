@@ -89,7 +89,7 @@ async def test_such_a_command_is_being_carried_out_already(door: Door):
     assert (first.status_code, second.status_code, second.headers["retry-after"]) == (202, 409, "1")
     problem = second.json()
     assert problem["active_command"] == first.json()["command_id"]
-    assert problem["available_actions"] == [{"action": "abandon", "command": "ABANDON_GENESIS"}]
+    assert [each["action"] for each in problem["available_actions"]] == ["stop", "abandon"]
     # Another stage's answer is another matter.
     other = await door.post("PROVIDE_FEEDBACK", {**feedback, "stage": "WORLDVIEW"}, session)
     assert (other.status_code, other.json()["command_no"]) == (202, 3)
@@ -127,11 +127,11 @@ async def test_a_refusal_is_told_with_what_may_be_done_instead(door: Door):
     answer = await door.post("NAVIGATE_TO_STAGE", {"stage": "WORLDVIEW"}, session)
     await door.work()
     outcome = (await door.client.get(answer.headers["location"])).json()
-    assert (outcome["status"], outcome["reason"]) == ("FAILED", "forward_only")
+    assert (outcome["status"], outcome["reason"]) == ("FAILED", "stage_closed")
     [event] = outcome["events"]
     assert event["event_type"] == "command-rejected"
-    assert outcome["refusal"]["message"].startswith("Guided mode goes forward only")
-    assert [each["action"] for each in outcome["refusal"]["available_actions"]] == ["abandon"]
+    assert outcome["refusal"]["message"].startswith("This stage is not open yet")
+    assert [each["action"] for each in outcome["refusal"]["available_actions"]] == ["stop", "abandon"]
 
 
 async def test_a_granted_command_names_what_it_caused(door: Door):

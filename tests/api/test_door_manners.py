@@ -112,7 +112,7 @@ def test_which_hosts_are_this_machine(host: str, local: bool):
         ),
         ({"command_type": "FINISH_GENESIS"}, "session_id: is missing; FINISH_GENESIS needs"),
         ({"command_type": "FINISH_GENESIS", "session_id": "seven"}, "session_id:"),
-        ({"command_type": "PROVIDE_FEEDBACK", "payload": {"stage": "WORLDVIEW"}}, "payload.proposal_id: is missing"),
+        ({"command_type": "PROVIDE_FEEDBACK", "payload": {"stage": "WORLDVIEW"}}, "say what should be different"),
         ([1], "the body:"),
     ],
 )

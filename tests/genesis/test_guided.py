@@ -53,7 +53,11 @@ def test_a_proposal_opens_the_pause():
     assert handle.expires_at == examples.NOON + examples.minutes(30)
     assert offered(story) == {
         ("select", CONCEPT),
+        ("merge", CONCEPT),
+        ("blend", CONCEPT),
         ("feedback", CONCEPT),
+        ("edit", CONCEPT),
+        ("lock", CONCEPT),
         ("regenerate", CONCEPT),
         ("abandon", None),
     }
@@ -79,7 +83,7 @@ def test_choosing_first_renews_the_pause_and_then_confirm_needs_no_candidate():
 
 def test_five_stages_lead_to_a_novel():
     story = Story().confirmed_up_to(OUTLINE)
-    assert offered(story) == {("finish", None), ("abandon", None)}
+    assert offered(story) == {("finish", None), ("abandon", None), *(("navigate", stage) for stage in Stage)}
     story.when(m.FinishGenesis(title="Salt")).then(e.NovelCreated, e.SessionFinished)
     novel = story.event(e.NovelCreated).novel
     assert (novel.title, novel.chapter_count, novel.content.cast) == ("Salt", 3, novel.content.cast)
@@ -163,7 +167,7 @@ def test_a_failed_generation_settles_the_kept_answer():
     )
     story.when(failure, numbered=False).then(e.GenerationFailed, e.CommandRejected)
     assert story.last.events[1].causation_id == answer_id
-    assert offered(story) == {("generate", CONCEPT), ("abandon", None)}
+    assert offered(story) == {("generate", CONCEPT), ("write", CONCEPT), ("abandon", None)}
 
 
 # -- generations that end otherwise
@@ -254,7 +258,8 @@ def test_an_expiry_of_a_renewed_or_answered_handle_is_overtaken():
     [
         (m.StartGenesis(), Reason.ALREADY_STARTED),
         (m.GenerateInspiration(stage=STORY), Reason.STAGE_CLOSED),
-        (m.NavigateToStage(stage=STORY), Reason.FORWARD_ONLY),
+        (m.NavigateToStage(stage=STORY), Reason.STAGE_CLOSED),
+        (m.NavigateToStage(stage=CONCEPT), Reason.ALREADY_THERE),
         (m.FinishGenesis(), Reason.STAGES_UNCONFIRMED),
         (m.ConfirmStage(stage=STORY, proposal_id=SESSION), Reason.STAGE_CLOSED),
         (m.ConfirmStage(stage=CONCEPT, proposal_id=SESSION), Reason.OTHER_PROPOSAL),

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,24 @@ from tests.spec import SESSION, Story
 
 GOLDEN = Path(__file__).parent / "golden"
 
+MESSAGE_VERSIONS = {
+    "START_GENESIS": 1,
+    "GENERATE_INSPIRATION": 2,
+    "SELECT_CONCEPT": 2,
+    "PROVIDE_FEEDBACK": 2,
+    "CONFIRM_STAGE": 1,
+    "NAVIGATE_TO_STAGE": 1,
+    "FINISH_GENESIS": 2,
+    "ABANDON_GENESIS": 1,
+    "HANDLE_EXPIRED": 1,
+    "SESSION_EXPIRED": 1,
+    "GENERATION_SUCCEEDED": 1,
+    "GENERATION_FAILED": 1,
+    "STATE_REPAIRED": 1,
+}
+"""How often the payload of a message has grown. Messages carry no version: what they gain must be optional."""
+REQUEST_VERSION = 2
+
 
 def a_story_of_everything() -> list[e.Recorded]:
     """Histories in which every event that is emitted today occurs."""
@@ -41,22 +60,36 @@ def a_story_of_everything() -> list[e.Recorded]:
         stages={Stage.WORLDVIEW: (StaleReason(path="/rules/r1", because="premise", kind="derivation"),)}
     )
     [last] = other.history[-1:]
-    by_hand = type(last)(**{**{name: getattr(last, name) for name in last.__slots__}, "event": stale})
-    return [*walked.history, *other.history, by_hand]
+    edited = e.ProposalEdited(
+        stage=draft.stage,
+        proposal_id=draft.proposal_id,
+        revision=2,
+        how="patch",
+        candidates=draft.candidates,
+        touched=("/k1/title",),
+        counters={"k": 2},
+    )
+    by_hand = [replace(last, event=event) for event in (stale, edited)]
+    reopened = (
+        Story().confirmed_up_to(Stage.CONCEPT_SELECTION).given(m.NavigateToStage(stage=Stage.CONCEPT_SELECTION))
+    )
+    return [*walked.history, *other.history, *reopened.history, *by_hand]
 
 
 def messages() -> dict[str, m.Message]:
     task, stage = examples.a_uuid("task"), Stage.CONCEPT_SELECTION
     each: list[m.Message] = [
         m.StartGenesis(idea="a clerk who sells the sea", must_have=("a bell",), seed=7),
-        m.GenerateInspiration(stage=stage, guidance="at sea", temperature=0.5, count=2),
-        m.SelectConcept(proposal_id=task, base="k1"),
-        m.ProvideFeedback(stage=stage, proposal_id=task, text="darker", chips=("darker",)),
+        m.GenerateInspiration(stage=stage, what="blend", candidates=("k1", "k2"), guidance="at sea", temperature=0.5),
+        m.SelectConcept(proposal_id=task, base="k1", take=(m.Take(field="stakes", source="k2"),)),
+        m.ProvideFeedback(stage=stage, proposal_id=task, text="darker", chips=("darker",), lock=("/k1/title",)),
         m.ConfirmStage(stage=stage, proposal_id=task, candidate="k1", note="yes"),
         m.NavigateToStage(stage=stage),
-        m.FinishGenesis(title="Salt"),
+        m.FinishGenesis(title="Salt", accept_stale=True),
         m.AbandonGenesis(reason="enough"),
         m.HandleExpired(stage=stage, handle_id=task, expires_at=examples.NOON),
+        m.SessionExpired(last_sequence=7),
+        m.StateRepaired(record=Story().started().last.record.decode(), force=True),
         examples.success(task, stage),
         m.GenerationFailed(task_id=task, stage=stage, attempt=1, code="declined", message="The model declined."),
     ]
@@ -84,9 +117,9 @@ def goldens() -> Iterator[tuple[str, bytes]]:
     for tag, recorded in first.items():
         yield f"event.{tag}.v{recorded.event.EVENT_VERSION}.json", wire.dump_event(recorded)
     for tag, message in messages().items():
-        yield f"message.{tag}.v1.json", wire.dump_envelope(envelope(message))
+        yield f"message.{tag}.v{MESSAGE_VERSIONS[tag]}.json", wire.dump_envelope(envelope(message))
     story = Story().confirmed_up_to(Stage.CHARACTERS)
-    yield "request.v1.json", wire.dump_request(story.last.requests[0])
+    yield f"request.v{REQUEST_VERSION}.json", wire.dump_request(story.last.requests[0])
     yield f"state.v{wire.STATE_SCHEMA}.txt", story.last.record
 
 
@@ -120,7 +153,8 @@ def test_every_version_ever_written_is_read(path: Path):
 def test_no_message_lacks_a_golden_file():
     names = {path.name for path in GOLDEN.glob("*")}
     events = {f"event.{kind.model_fields['type'].default}.v{kind.EVENT_VERSION}.json" for kind in EVENTS}
-    commands = {f"message.{kind.model_fields['type'].default}.v1.json" for kind in (*PERSON_COMMANDS, *INTERNALS)}
+    tags = {kind.model_fields["type"].default for kind in (*PERSON_COMMANDS, *INTERNALS)}
+    commands = {f"message.{tag}.v{MESSAGE_VERSIONS[tag]}.json" for tag in tags}
     assert events | commands <= names
 
 
@@ -134,7 +168,7 @@ def test_events_and_states_round_trip():
 def test_repairs_stand_in_the_prefix_and_not_in_the_hash():
     story = Story().started()
     repaired = story.session.model_copy(update={"repairs": 2})
-    assert wire.state_prefix(wire.dump_state(repaired)) == (1, 2, story.session.sequence)
+    assert wire.state_prefix(wire.dump_state(repaired)) == (wire.STATE_SCHEMA, 2, story.session.sequence)
     assert wire.load_state(wire.dump_state(repaired)).repairs == 2
     assert wire.state_hash(repaired) == wire.state_hash(story.session)
 

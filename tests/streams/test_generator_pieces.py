@@ -102,7 +102,7 @@ def failed(task: UUID, timed_out: bool) -> e.GenerationFailed:
     [
         (lambda r: failed(r.task_id, timed_out=True), True),
         (lambda r: failed(r.task_id, timed_out=False), False),
-        (lambda r: e.SessionAbandoned(reason=""), True),
+        (lambda r: e.SessionAbandoned(cause="person", reason=""), True),
         (lambda r: e.SessionPaused(), False),
         (
             lambda r: e.GenerationStopped(
@@ -128,7 +128,7 @@ def test_a_stop_ends_no_other_session_s_generation():
     request, other = request_of("stops"), request_of("other")
     heard = stops.Stops(lambda _: None)
 
-    heard.hear(*event(e.SessionAbandoned(reason=""), other.session_id))
+    heard.hear(*event(e.SessionAbandoned(cause="person", reason=""), other.session_id))
 
     assert not heard.stopped(request)
 
@@ -146,7 +146,7 @@ def test_only_so_many_stops_are_remembered(monkeypatch: pytest.MonkeyPatch):
     requests = [request_of(name) for name in "abc"]
 
     for each in requests:
-        heard.hear(*event(e.SessionAbandoned(reason=""), each.session_id))
+        heard.hear(*event(e.SessionAbandoned(cause="person", reason=""), each.session_id))
 
     assert [heard.stopped(each) for each in requests] == [False, True, True]
 

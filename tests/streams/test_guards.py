@@ -136,7 +136,7 @@ def test_what_is_saved_begins_with_what_a_recovery_compares():
     done = advance(command(examples.a_uuid("prefix"), 1, START), None, Rules())
 
     assert done.after is not None
-    assert wire.state_prefix(done.after.record) == (1, 0, done.after.state.sequence)
+    assert wire.state_prefix(done.after.record) == (wire.STATE_SCHEMA, 0, done.after.state.sequence)
 
 
 # -- recovery
