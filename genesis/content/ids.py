@@ -93,11 +93,12 @@ def _rewrite(item: Item, new: New, known: Collection[str], former: Mapping[str, 
 def _resolve(old: str, refers: Refers, new: New, known: Collection[str], former: Mapping[str, int]) -> str:
     if refers.stage is not None:
         return old if old in known else ""
-    if CANDIDATES in refers.lists and _was_given(old, former):
+    if CANDIDATES in refers.lists and was_given(old, former):
         return old
     return next((new[name, old] for name in refers.lists if (name, old) in new), "")
 
 
-def _was_given(old: str, former: Mapping[str, int]) -> bool:
+def was_given(old: str, former: Mapping[str, int]) -> bool:
+    """True where these counters, highest number per letter, have reached the number of this id."""
     number = old[1:]
     return number.isascii() and number.isdigit() and 0 < int(number) <= former.get(old[:1], 0)
