@@ -8,12 +8,13 @@ from typing import Literal, assert_never
 from genesis.content.cast import Cast
 from genesis.content.catalog import CONTENT, Content
 from genesis.content.concept import Concept
-from genesis.content.fields import Item, Refers, specs
+from genesis.content.fields import Refers, specs
 from genesis.content.ids import CANDIDATES, items
 from genesis.content.outline import Outline
 from genesis.content.proposal import Finding
 from genesis.content.sizes import CONFIRMED_CAP, DRAFT_CAP, KIB, size
 from genesis.content.story import Story
+from genesis.content.texts import mentions, texts, walk
 from genesis.content.world import World
 from genesis.session.stages import CHOICE, Stage
 
@@ -134,15 +135,8 @@ def _main_words(content: Content) -> frozenset[str]:
     return frozenset(re.findall(r"\w{4,}", text.casefold()))
 
 
-def _walk(content: Content) -> Iterator[tuple[str, Item]]:
-    """The content itself and each of its items, with the path of each."""
-    yield "", content
-    for name, item in items(content):
-        yield f"/{name}/{item.id}", item
-
-
 def _required(content: Content, base: str) -> Iterator[Finding]:
-    for path, item in _walk(content):
+    for path, item in walk(content):
         for spec in specs(type(item)):
             value = getattr(item, spec.name)
             empty = not value.strip() if isinstance(value, str) else not value
@@ -159,7 +153,7 @@ def _references(
     content: Content, base: str, candidate: Content, confirmed: Mapping[Stage, Content]
 ) -> Iterator[Finding]:
     known: dict[Refers, frozenset[str]] = {}
-    for path, item in _walk(content):
+    for path, item in walk(content):
         for spec in specs(type(item)):
             # `derived_from` names candidates of former rounds, which nobody holds any more.
             if spec.refers is None or CANDIDATES in spec.refers.lists:
@@ -178,7 +172,7 @@ def _references(
 
 def _stages_missing(content: Content, base: str, confirmed: Mapping[Stage, Content]) -> Iterator[Finding]:
     reported = set()
-    for path, item in _walk(content):
+    for path, item in walk(content):
         for spec in specs(type(item)):
             target = spec.refers.stage if spec.refers else None
             if target is None or target in confirmed or getattr(item, spec.name):
@@ -190,32 +184,12 @@ def _stages_missing(content: Content, base: str, confirmed: Mapping[Stage, Conte
                 yield _warning("reference_stage_missing", f"{base}/{name}", text)
 
 
-def _strings(content: Content) -> Iterator[tuple[str, str]]:
-    for path, item in _walk(content):
-        for spec in specs(type(item)):
-            if spec.items or spec.refers:
-                continue
-            value = getattr(item, spec.name)
-            for text in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
-                if isinstance(text, str) and text:
-                    yield f"{path}/{spec.name}", text
-
-
-def mentions(text: str, phrase: str) -> bool:
-    """True where the phrase, or its plain plural or singular, stands in the text as words of its own."""
-    words = re.escape(phrase.strip())
-    if not words:
-        return False
-    stem = re.sub(r"(?<=\w\w\w)s$", "", words)
-    return re.search(rf"(?<!\w){stem}(?:s|es)?(?!\w)", text, re.IGNORECASE) is not None
-
-
 def _forbidden(
     content: Content, base: str, confirmed: Mapping[Stage, Content], avoid: Collection[str]
 ) -> Iterator[Finding]:
     story = content if isinstance(content, Story) else confirmed.get(Stage.STORY_CONCEPTION)
     lines = story.red_lines if isinstance(story, Story) else ()
-    for path, text in _strings(content):
+    for path, text in texts(content):
         if path == "/red_lines":
             continue
         for phrase in (*avoid, *lines):
@@ -224,7 +198,7 @@ def _forbidden(
 
 
 def _gone(content: Content, base: str, gone: Collection[str]) -> Iterator[Finding]:
-    for path, text in _strings(content):
+    for path, text in texts(content):
         for name in gone:
             if mentions(text, name):
                 yield _warning("name_gone", base + path, f"“{name}” does not exist any more but is named here.")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, ClassVar, get_args
+from typing import Annotated, ClassVar, get_args, get_origin
 
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
@@ -69,6 +69,8 @@ class FieldSpec:
     refers: Refers | None
     items: type[Item] | None
     """Class of the items where the field is a list of items."""
+    text: bool
+    """True where the field holds text that people write: no reference, no choice of given words, no number."""
 
 
 @cache
@@ -81,4 +83,6 @@ def _spec(name: str, field: FieldInfo) -> FieldSpec:
     inner = get_args(field.annotation)
     item = inner[0] if inner and isinstance(inner[0], type) and issubclass(inner[0], Item) else None
     refers = next((mark for mark in field.metadata if isinstance(mark, Refers)), None)
-    return FieldSpec(name, REQUIRED in field.metadata, refers, item)
+    written = field.annotation is str or get_origin(field.annotation) is tuple
+    text = written and item is None and refers is None
+    return FieldSpec(name, REQUIRED in field.metadata, refers, item, text)

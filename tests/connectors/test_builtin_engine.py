@@ -14,12 +14,13 @@ from connectors.providers.builtin.grammar import article, fit, is_plural
 from connectors.providers.builtin.provider import readable
 from genesis.content.cast import Cast
 from genesis.content.catalog import MAX_CANDIDATES, Content
-from genesis.content.checks import check, mentions
+from genesis.content.checks import check
 from genesis.content.concept import Concept
 from genesis.content.ids import ids_of, renumber
 from genesis.content.outline import Outline
 from genesis.content.sizes import CONFIRMED_CAP, DRAFT_CAP, size
 from genesis.content.story import Story
+from genesis.content.texts import mentions
 from genesis.content.world import Rule, World
 from genesis.session.brief import Brief
 from genesis.session.messages import GenerationRequest

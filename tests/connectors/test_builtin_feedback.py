@@ -10,10 +10,10 @@ from connectors.providers.builtin.engine import Proposal, propose
 from connectors.providers.builtin.provider import readable
 from genesis.content.cast import Cast
 from genesis.content.catalog import Content
-from genesis.content.checks import mentions
 from genesis.content.concept import Concept
 from genesis.content.outline import Outline
 from genesis.content.story import Story
+from genesis.content.texts import mentions
 from genesis.content.world import World
 from genesis.session.brief import Brief
 from genesis.session.messages import GenerationRequest

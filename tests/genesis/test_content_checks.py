@@ -6,9 +6,10 @@ import pytest
 
 from genesis.content.cast import Cast, Character, Relationship
 from genesis.content.catalog import Content
-from genesis.content.checks import MAX_FINDINGS, check, has_errors, mentions
+from genesis.content.checks import MAX_FINDINGS, check, has_errors
 from genesis.content.concept import Concept
 from genesis.content.outline import Act, Outline, Plant, Thread
+from genesis.content.texts import mentions
 from genesis.content.world import Faction, Place, Rule, World
 from genesis.session.stages import Stage
 from tests import examples

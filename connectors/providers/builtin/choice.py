@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from genesis.content.checks import mentions
+from genesis.content.texts import mentions
 
 T = TypeVar("T")
 

@@ -18,12 +18,12 @@ from connectors.providers.builtin.wishes import Wishes
 from connectors.providers.builtin.worlds import with_world, world
 from genesis.content.cast import Cast
 from genesis.content.catalog import DEFAULT_CANDIDATES, MAX_CANDIDATES, Content
-from genesis.content.checks import mentions
 from genesis.content.concept import Concept
 from genesis.content.fields import Item, specs
 from genesis.content.ids import items
 from genesis.content.proposal import Understood
 from genesis.content.story import Story
+from genesis.content.texts import mentions
 from genesis.content.world import World
 from genesis.session.messages import GenerationRequest
 from genesis.session.stages import Stage

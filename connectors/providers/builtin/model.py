@@ -11,9 +11,9 @@ from connectors.providers.builtin.grammar import Named, Noun, Person, Pronouns, 
 from connectors.providers.builtin.idea import Idea
 from connectors.providers.builtin.wishes import Wishes
 from genesis.content.catalog import Content
-from genesis.content.checks import mentions
 from genesis.content.concept import Concept
 from genesis.content.story import Story
+from genesis.content.texts import mentions
 from genesis.session.brief import Brief
 from genesis.session.stages import Stage
 
