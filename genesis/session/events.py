@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field, field_validator
 
 from genesis.content.catalog import Content
+from genesis.content.impact import StaleReason
 from genesis.content.novel import Novel
 from genesis.content.proposal import Finding, Provenance, Understood
 from genesis.session.actions import Action
@@ -19,7 +20,7 @@ from genesis.session.brief import Brief
 from genesis.session.messages import Answer, Chip, contents_of
 from genesis.session.reasons import Reason
 from genesis.session.stages import Stage
-from genesis.session.state import ConfirmedStage, Draft, StaleReason, StoppedTask, Task
+from genesis.session.state import ConfirmedStage, Draft, StoppedTask, Task
 from genesis.values import Frozen, Text
 
 AGGREGATE_TYPE = "genesis-session"

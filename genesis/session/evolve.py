@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import assert_never
 
+from genesis.content.impact import StaleReason
 from genesis.content.novel import Cost
 from genesis.content.proposal import Provenance
 from genesis.session import events as e
@@ -22,7 +23,6 @@ from genesis.session.state import (
     Session,
     Slot,
     Stale,
-    StaleReason,
     Status,
     StoppedTask,
     Version,

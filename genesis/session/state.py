@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field, field_validator
 
 from genesis.content.catalog import Content
+from genesis.content.impact import StaleReason
 from genesis.content.novel import Cost
 from genesis.content.proposal import Provenance
 from genesis.session.brief import Brief
@@ -195,14 +196,6 @@ class Stale(Frozen):
 
 
 Phase = Annotated[Closed | Empty | Generating | Review | Confirmed | Stale, Field(discriminator="name")]
-
-
-class StaleReason(Frozen):
-    """One path of a confirmed stage that no longer agrees with an earlier stage, and why."""
-
-    path: Text
-    because: Text
-    kind: Literal["reference", "derivation", "mention"]
 
 
 class Version(Frozen):

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genesis import wire
+from genesis.content.impact import StaleReason
 from genesis.envelope import Envelope
 from genesis.session import events as e
 from genesis.session import messages as m
 from genesis.session.events import EVENTS
 from genesis.session.messages import INTERNALS, PERSON_COMMANDS
 from genesis.session.stages import Stage
-from genesis.session.state import StaleReason
 from tests import examples
 from tests.spec import SESSION, Story
 
