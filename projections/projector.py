@@ -32,11 +32,15 @@ log = logging.getLogger(__name__)
 CACHED_CHARACTERS = 32 << 20
 """JSON of the sessions that are kept in memory between batches; as objects they take several times that."""
 
-_PROJECT = f"SELECT project_batch({', '.join(f'${number}' for number in range(1, 22))})"
+_PROJECT = f"SELECT project_batch({', '.join(f'${number}' for number in range(1, 23))})"
 
 
 class Overtaken(GenesisError):
     """Another projector has moved the positions on; read them anew and go on from there."""
+
+
+class Swapped(GenesisError):
+    """The read models were rebuilt or repaired; forget what is remembered of them, and go on from their positions."""
 
 
 class Refused(GenesisError):
@@ -92,12 +96,16 @@ class Cache:
 
 
 class Projector:
-    """Projects batch after batch over one connection, whose search_path names the schema that is filled."""
+    """Projects batch after batch over one connection, whose search_path names the schema that is filled.
 
-    def __init__(self, connection: Connection, *, notify: bool = True, cache: Cache | None = None) -> None:
+    `live=False` fills a schema that nobody reads yet: nobody is notified and no command is settled.
+    """
+
+    def __init__(self, connection: Connection, *, live: bool = True, cache: Cache | None = None) -> None:
         self._connection = connection
-        self._notify = notify
+        self._live = live
         self._cache = cache or Cache()
+        self._edition: UUID | None = None
         self.positions: dict[int, int] = {}
         """Offset that is to be projected next, per partition."""
         self.quarantined = 0
@@ -110,6 +118,7 @@ class Projector:
             "INSERT INTO projection_positions SELECT n, 0 FROM generate_series(0, $1 - 1) n ON CONFLICT DO NOTHING",
             partitions,
         )
+        self._edition = await self._connection.fetchval("SELECT edition FROM projection_schema")
         rows = await self._connection.fetch("SELECT kafka_partition, next_offset FROM projection_positions")
         self.positions = {row["kafka_partition"]: row["next_offset"] for row in rows}
 
@@ -117,8 +126,8 @@ class Projector:
         """Project these messages: in one transaction or, where one of them is refused, each in its own.
 
         They are in the order of their partition and begin at its position. Afterwards each of them is a row of the
-        history, a repeat of one, or in quarantine. Raises Overtaken, with nothing written, and what asyncpg raises
-        while the server is away.
+        history, a repeat of one, or in quarantine. Raises Overtaken and Swapped, with nothing written, and what
+        asyncpg raises while the server is away.
         """
         try:
             await self._write(messages)
@@ -140,7 +149,7 @@ class Projector:
         batch.known = await self._recall(batch.sessions())
         try:
             batch.fold()
-            arguments = batch.arguments()
+            arguments = batch.arguments(settles=self._live)
         except Exception as error:
             # Whatever it is, it must stop one event and not the partition.
             # Where, not what: the message of an error may quote the person.
@@ -149,11 +158,13 @@ class Projector:
             raise Refused(f"the projection failed on it ({type(error).__name__})") from error
         try:
             forks: int = await self._connection.fetchval(
-                _PROJECT, *self._moves(messages), *arguments, self._notification(messages)
+                _PROJECT, self._edition, *self._moves(messages), *arguments, self._notification(messages)
             )
         except asyncpg.PostgresError as error:
             if error.sqlstate == "GE002":
                 raise Overtaken from error
+            if error.sqlstate == "GE003":
+                raise Swapped from error
             if error.sqlstate == "GE001" or (error.sqlstate or "")[:2] in ("22", "23", "54"):
                 # Not the message: it quotes values, which are the person's words.
                 raise Refused(f"{type(error).__name__} ({error.sqlstate})") from error
@@ -169,7 +180,7 @@ class Projector:
         return list(after), [self.positions[partition] for partition in after], list(after.values())
 
     def _notification(self, messages: Sequence[Message]) -> str | None:
-        if not self._notify:
+        if not self._live:
             return None
         last = {message.partition: message.offset for message in messages}
         return orjson.dumps([{"partition": key, "offset": value} for key, value in last.items()]).decode()
@@ -322,8 +333,11 @@ class _Batch:
         self._offsets.append(message.offset)
         self._fresh.append(fresh)
 
-    def arguments(self) -> tuple[Any, ...]:
-        """The arguments of project_batch between positions and notification; None where there is nothing."""
+    def arguments(self, *, settles: bool) -> tuple[Any, ...]:
+        """The arguments of project_batch between positions and notification; None where there is nothing.
+
+        `settles`: with the outcomes of commands.
+        """
         heads, stages, sizes = self._views.rows()
         for session_id, written in sizes.items():
             known = self.known[session_id]
@@ -343,7 +357,7 @@ class _Batch:
             self._novels or None,
             self.quarantined or None,
             list(self._inconsistent.values()) or None,
-            *(self._settled.columns() or (None, None, None, None)),
+            *((self._settled.columns() if settles else None) or (None, None, None, None)),
         )
 
 

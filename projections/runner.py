@@ -16,7 +16,7 @@ from connectors.settings import Settings
 from genesis import topics
 from genesis.errors import GenesisError
 from projections.domain_events.project import Message
-from projections.projector import Overtaken, Projector
+from projections.projector import Overtaken, Projector, Swapped
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class ProjectorUnconfigured(GenesisError):
 
 class LogOfAnotherTime(GenesisError):
     """genesis.events does not hold the offset the read models stand at: it was made anew or lost its beginning.
-    Bring the topic back; if it is whole from offset 0, stop everything, drop the schema `read` and start again."""
+    Bring the topic back; if it is whole from offset 0, `genesis rebuild` fills the read models anew."""
 
 
 class KafkaUnavailable(GenesisError):
@@ -104,9 +104,12 @@ class Runner:
             return await self._pause(1.0)
         messages = [message for batch in arrived.values() for message in batch]
         try:
-            for batch in _bounded(messages):
+            for batch in bounded(messages):
                 assert self._projector is not None
                 await self._projector.project(batch)
+        except Swapped:
+            log.info("the read models were rebuilt or repaired; going on from their positions")
+            await self._resume()
         except Overtaken:
             log.warning("another projector works on the same partitions")
             await self._pause(OVERTAKEN_SECONDS)
@@ -179,13 +182,15 @@ class Runner:
             await asyncio.sleep(REPORT_SECONDS)
 
 
-async def open_connection(dsn: str, schema: str = READ_SCHEMA) -> "asyncpg.Connection[asyncpg.Record]":
+async def open_connection(
+    dsn: str, schema: str = READ_SCHEMA, command_seconds: float = COMMAND_SECONDS
+) -> "asyncpg.Connection[asyncpg.Record]":
     """A connection to project over. Raises DatabaseUnavailable, DatabaseRefused."""
     connection = await connect(
         dsn,
         application_name="genesis projector",
         search_path=schema,
-        command_timeout=COMMAND_SECONDS,
+        command_timeout=command_seconds,
         # A crash of PostgreSQL takes rows and position back together; they are projected again.
         synchronous_commit=False,
     )
@@ -203,11 +208,14 @@ async def open_connection(dsn: str, schema: str = READ_SCHEMA) -> "asyncpg.Conne
     return connection
 
 
-def _bounded(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+def bounded(
+    messages: Sequence[Message], most: int = BATCH_MESSAGES, most_bytes: int = BATCH_BYTES
+) -> Iterator[Sequence[Message]]:
+    """These messages in batches, each ending with the message that reaches either bound."""
     begin, size = 0, 0
     for place, message in enumerate(messages):
         size += len(message.value or b"")
-        if size >= BATCH_BYTES or place - begin + 1 >= BATCH_MESSAGES:
+        if size >= most_bytes or place - begin + 1 >= most:
             yield messages[begin : place + 1]
             begin, size = place + 1, 0
     if begin < len(messages):

@@ -22,8 +22,8 @@ READERS = ("genesis_door", "genesis_sweeper")
 
 
 class SchemaOfAnotherRelease(GenesisError):
-    """The read models were made by another release; drop the schema `read` while nothing runs and start again:
-    the projector fills it anew from genesis.events."""
+    """The read models were made by another release; run `genesis rebuild` once: it fills them anew from
+    genesis.events."""
 
 
 async def create(connection: "asyncpg.Connection[asyncpg.Record]", schema: str = "read") -> None:

@@ -3,9 +3,12 @@
 
 CREATE TABLE projection_schema (
     fingerprint text NOT NULL,
+    edition     uuid NOT NULL DEFAULT gen_random_uuid(),
     created_at  timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE projection_schema IS 'One row: SHA-256 of the files that this schema was made of.';
+COMMENT ON TABLE projection_schema IS 'One row: SHA-256 of the files that this schema was made of, and its edition.';
+COMMENT ON COLUMN projection_schema.edition IS
+    'Another one after every swap and every repair: what a projector remembers of these read models is void then.';
 
 CREATE TABLE projection_positions (
     kafka_partition integer PRIMARY KEY,
@@ -33,6 +36,7 @@ COMMENT ON TABLE quarantine IS
 CREATE INDEX quarantine_of_session ON quarantine (session_id);
 
 CREATE FUNCTION project_batch(
+    p_edition uuid,
     p_partitions integer[], p_expected bigint[], p_next bigint[],
     p_bodies text[], p_body_partitions integer[], p_body_offsets bigint[], p_fresh boolean[],
     p_views json, p_stages json,
@@ -51,6 +55,12 @@ DECLARE
 BEGIN
     -- Shared by all projectors; whoever swaps the schema for a rebuilt one takes it alone.
     PERFORM pg_advisory_xact_lock_shared(hashtextextended('genesis projections', 0));
+
+    -- After the lock: whoever held it alone may have put other read models in the place of these.
+    PERFORM FROM projection_schema s WHERE s.edition = p_edition;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'these read models are another edition' USING ERRCODE = 'GE003';
+    END IF;
 
     -- Compare and set. The locks make a second projector wait here and then find the positions moved.
     PERFORM FROM projection_positions p
@@ -101,5 +111,5 @@ END
 $$;
 COMMENT ON FUNCTION project_batch IS
     'One batch of genesis.events, in one transaction: positions, events, read models, outcomes of commands, one '
-    'NOTIFY. Answers how many events were forks. GE002: another projector was faster, GE001: see write_domain_events; '
-    'either way nothing is written.';
+    'NOTIFY. Answers how many events were forks. GE001: see write_domain_events, GE002: another projector was faster, '
+    'GE003: the read models were swapped or repaired; each time nothing is written.';

@@ -1,4 +1,4 @@
-"""The console command `genesis`: run, status, stop, demo."""
+"""The console command `genesis`: run, status, stop, demo, and what mends: rebuild."""
 
 import asyncio
 import errno
@@ -7,16 +7,17 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Coroutine
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
 
 from connectors.settings import Settings
 from genesis.errors import GenesisError
-from stack import installation
+from stack import installation, mending
 from stack import status as standing
 from stack.launcher import ALL, INFRASTRUCTURE, Stack
 from stack.parts import API
@@ -84,6 +85,21 @@ def demo(
     from stack.demo import demo as play
 
     play(_settings(), idea=idea, ask=ask, out=out, seed=seed, url=url)
+
+
+@app.command()
+def rebuild() -> None:
+    """Fills the read models anew from genesis.events, beside the present ones, and swaps them; also while it runs."""
+    _mend(mending.rebuild(_settings()))
+
+
+def _mend(work: Coroutine[Any, Any, int]) -> NoReturn:
+    try:
+        sys.exit(asyncio.run(work))
+    except GenesisError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        _fail("Cut off. The same command again begins anew.")
 
 
 async def _run(settings: Settings, parts: tuple[str, ...], log: str) -> int:

@@ -36,13 +36,17 @@ class Stack:
     """The running stack of one data folder: `async with Stack(settings) as stack: ...`.
 
     `parts` chooses what is started: `INFRASTRUCTURE` brings the database, the topics and the connector
-    without our own processes. What the settings name as external is used, not started.
+    without our own processes. What the settings name as external is used, not started. `mends` starts on what
+    an ordinary start refuses, for the commands that put it right: read models of another release, another Kafka.
     """
 
-    def __init__(self, settings: Settings, parts: Iterable[str] = ALL, board: Board | None = None) -> None:
+    def __init__(
+        self, settings: Settings, parts: Iterable[str] = ALL, board: Board | None = None, *, mends: bool = False
+    ) -> None:
         self.settings = settings
         self.board = board or Board()
         self._wanted = tuple(parts)
+        self._mends = mends
         self._installation = installation.Installation(settings)
         self._supervisors: dict[str, Supervisor] = {}
         self._client: httpx.AsyncClient | None = None
@@ -175,7 +179,7 @@ class Stack:
             connector = group.create_task(self._connect(own, fetched, broker))
             await stored
             cluster = await broker
-            if uses[POSTGRES] and uses[KAFKA]:
+            if uses[POSTGRES] and uses[KAFKA] and not self._mends:
                 await migrate.note_installation(self.settings, cluster)
             for part in parts.APPLICATION:
                 if part in own:
@@ -202,7 +206,7 @@ class Stack:
         if used:
             with self.board.work(MIGRATIONS):
                 await postgres.wait_ready(self.settings)
-                await migrate.migrate(self.settings)
+                await migrate.migrate(self.settings, read_models=not self._mends)
 
     async def _broker(self, own: list[str], used: bool, fetched: Awaitable[jars.Jars | None]) -> str:
         if KAFKA in own:

@@ -25,16 +25,17 @@ class OtherInstallation(GenesisError):
     """The database belongs to another Kafka cluster or was made with another number of partitions."""
 
 
-async def migrate(settings: Settings) -> None:
+async def migrate(settings: Settings, *, read_models: bool = True) -> None:
     """Creates the database, applies what migrations are missing, sets the roles' passwords, makes `read`.
 
-    Raises MigrationFailed.
+    `read_models=False` leaves `read` as it is, for a rebuild. Raises MigrationFailed, SchemaOfAnotherRelease.
     """
     await _dbmate(settings)
     connection = await asyncpg.connect(postgres.dsn(settings), timeout=30)
     try:
         await _set_passwords(connection, settings)
-        await schema.create(connection)
+        if read_models:
+            await schema.create(connection)
     finally:
         await connection.close()
 

@@ -30,7 +30,7 @@ async def test_making_it_again_leaves_it_as_it_is(database: Database):
 async def test_one_made_by_another_release_is_refused_in_one_sentence(database: Database):
     admin = await connect(database.admin, application_name="test admin")
     await admin.execute("UPDATE read.projection_schema SET fingerprint = 'another'")
-    with pytest.raises(schema.SchemaOfAnotherRelease, match="made by another release; drop the schema `read`"):
+    with pytest.raises(schema.SchemaOfAnotherRelease, match="made by another release; run `genesis rebuild`"):
         await schema.create(admin)
     await admin.close()
 

@@ -37,11 +37,11 @@ def sized(count: int, size: int) -> list[Record]:
 
 
 def test_a_batch_ends_at_its_number_of_messages_or_bytes():
-    by_number = [len(batch) for batch in runner._bounded(sized(runner.BATCH_MESSAGES * 2 + 1, 1))]
+    by_number = [len(batch) for batch in runner.bounded(sized(runner.BATCH_MESSAGES * 2 + 1, 1))]
     assert by_number == [runner.BATCH_MESSAGES, runner.BATCH_MESSAGES, 1]
-    by_size = [len(batch) for batch in runner._bounded(sized(5, runner.BATCH_BYTES // 2))]
+    by_size = [len(batch) for batch in runner.bounded(sized(5, runner.BATCH_BYTES // 2))]
     assert by_size == [2, 2, 1]
-    assert list(runner._bounded([])) == []
+    assert list(runner.bounded([])) == []
 
 
 async def test_without_a_login_it_says_so():
