@@ -1,6 +1,5 @@
 """What a changed stage does to the stages after it: the paths there that may no longer agree with it."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -10,6 +9,7 @@ from genesis.content.ids import items
 from genesis.content.impact_graph import GRAPH, Field, Row
 from genesis.content.names import LostName, lost_names
 from genesis.content.outline import Chapter
+from genesis.content.paths import collapse
 from genesis.content.texts import texts, walk
 from genesis.session.stages import ORDER, Stage
 from genesis.values import Frozen
@@ -73,7 +73,17 @@ def impact(
 
 def merge_stale(before: Iterable[StaleReason], more: Iterable[StaleReason]) -> tuple[StaleReason, ...]:
     """All that was stale and what came to it, by the same rules; `before` wins where both say the same."""
-    return tuple(_capped(_merged((*before, *more))).values())
+    reasons = (*before, *more)
+    # A confirmed content begins at its fields, in the stages with a choice too, as the draft of an outline does.
+    told = frozenset(collapse(Stage.PLOT_OUTLINE, (each.path for each in reasons), MAX_STALE))
+    kept: dict[str, StaleReason] = {}
+    for reason in reasons:
+        tokens = reason.path.split("/")
+        path = next(above for end in range(2, len(tokens) + 1) if (above := "/".join(tokens[:end])) in told)
+        held = kept.get(path)
+        if held is None or STRENGTH.index(reason.kind) < STRENGTH.index(held.kind):
+            kept[path] = reason if path == reason.path else reason.model_copy(update={"path": path})
+    return tuple(kept.values())
 
 
 # -- what changed
@@ -184,45 +194,3 @@ def _because(row: Row, item: Item, changes: Changes) -> str | None:
             if not row.of_its_cast or (isinstance(item, Chapter) and changed in item.cast):
                 return because
     return None
-
-
-# -- how it is told
-
-
-def _merged(reasons: Iterable[StaleReason]) -> dict[str, StaleReason]:
-    """Each path once and none under another, at the place where it came first, with its strongest reason."""
-    by_path: dict[str, StaleReason] = {}
-    for reason in reasons:
-        _take(by_path, reason)
-    kept: dict[str, StaleReason] = {}
-    for path, reason in by_path.items():
-        tokens = path.split("/")
-        above = ("/".join(tokens[:end]) for end in range(2, len(tokens)))
-        broadest = next((each for each in above if each in by_path), path)
-        _take(kept, reason.model_copy(update={"path": broadest}))
-    return kept
-
-
-def _take(kept: dict[str, StaleReason], reason: StaleReason) -> None:
-    held = kept.get(reason.path)
-    if held is None or STRENGTH.index(reason.kind) < STRENGTH.index(held.kind):
-        kept[reason.path] = reason
-
-
-def _capped(reasons: dict[str, StaleReason]) -> dict[str, StaleReason]:
-    """At most MAX_STALE: fields give way to their items, then items to their lists, the longest list first."""
-    for depth in (2, 1):
-        while len(reasons) > MAX_STALE:
-            deeper = Counter(path.split("/")[1] for path in reasons if path.count("/") > depth)
-            if not deeper:
-                break
-            longest, _ = deeper.most_common(1)[0]
-            reasons = _merged(_up_to(reason, depth, longest) for reason in reasons.values())
-    return reasons
-
-
-def _up_to(reason: StaleReason, depth: int, items: str) -> StaleReason:
-    tokens = reason.path.split("/")
-    if tokens[1] != items:
-        return reason
-    return reason.model_copy(update={"path": "/".join(tokens[: depth + 1])})

@@ -76,12 +76,13 @@ def collapse(stage: Stage, paths: Iterable[str], limit: int = MAX_PATHS) -> tupl
     """
     kept = outermost(paths)
     for depth in (1,) if stage in CHOICE else (2, 1):
-        while len(kept) > limit:
-            deeper = Counter(_head(path, depth) for path in kept if path.count("/") > depth)
-            fullest = next(iter(deeper.most_common(1)), None)
-            if fullest is None or fullest[1] == 1:
+        excess, whole = len(kept) - limit, set[str]()
+        for head, count in Counter(_head(path, depth) for path in kept if path.count("/") > depth).most_common():
+            if excess <= 0 or count == 1:
                 break
-            kept = outermost(fullest[0] if covers(fullest[0], path) else path for path in kept)
+            whole.add(head)
+            excess -= count - 1
+        kept = outermost(head if (head := _head(path, depth)) in whole else path for path in kept) if whole else kept
     return kept
 
 
