@@ -18,7 +18,7 @@ from stack import cli, parts
 
 HOUSE = Path(__file__).parents[2]
 PACKAGES = ("genesis", "connectors", "streams", "projections", "api", "stack")
-FOLDERS = (*PACKAGES, "docs", "tests", "bench", "docker")
+FOLDERS = (*PACKAGES, "docs", "tests", "bench", "chaos", "docker")
 README = HOUSE / "README.md"
 DOCUMENTS = sorted([README, HOUSE / "CHANGELOG.md", *(HOUSE / "docs").rglob("*.md")])
 CITED = {"design": HOUSE / "docs" / "design.md", "content model": HOUSE / "docs" / "content-model.md"}
@@ -43,7 +43,7 @@ def anchors(document: Path) -> list[str]:
 
 
 def sources() -> Iterator[Path]:
-    for folder in (*PACKAGES, "tests", "bench", "docs"):
+    for folder in (*PACKAGES, "tests", "bench", "chaos", "docs"):
         for path in (HOUSE / folder).rglob("*"):
             if path.suffix in {".py", ".sql", ".md"} and path != Path(__file__):
                 yield path
