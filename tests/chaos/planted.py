@@ -11,7 +11,9 @@ from chaos.checker.violation import Kind
 from chaos.evidence import Claim, Evidence, Json
 from chaos.history import Answered, Entry, Framed, Invoked, Looked, StateRead
 from genesis import wire
+from genesis.session import events as e
 from genesis.session import identity
+from genesis.session.reasons import Reason
 from tests import examples
 
 Plant = Callable[[Evidence, random.Random], Evidence]
@@ -84,6 +86,22 @@ def other(id: Any) -> UUID:
     return uuid5(UUID(str(id)), "another")
 
 
+def appended(bodies: list[Json], event: e.Event, **changes: Any) -> Json:
+    """The body of one more event, which looks like one of the last message's unless it is changed."""
+    body = {
+        **bodies[-1],
+        "event_id": str(other(bodies[-1]["event_id"])),
+        "event_type": event.type,
+        "event_version": event.EVENT_VERSION,
+        "sequence": len(bodies) + 1,
+        "payload": event.model_dump(mode="json", exclude={"type"}),
+    }
+    return body | changes
+
+
+REJECTION = e.CommandRejected(command_type="FINISH_GENESIS", reason=Reason.OVERTAKEN, message="Planted.")
+
+
 # -- the log
 
 
@@ -110,8 +128,7 @@ def a_whole_session_lost_from_the_log(evidence: Evidence, chance: random.Random)
 @fault(Kind.DOUBLED_EVENT)
 def an_event_doubled_under_the_next_sequence(evidence: Evidence, chance: random.Random) -> Evidence:
     session, bodies = a_log(evidence, chance)
-    again = {**bodies[-1], "sequence": len(bodies) + 1, "event_type": "command-rejected"}
-    again["payload"] = rejection()
+    again = appended(bodies, REJECTION, event_id=bodies[-1]["event_id"])
     return with_log(evidence, session, [*bodies, again])
 
 
@@ -119,14 +136,8 @@ def an_event_doubled_under_the_next_sequence(evidence: Evidence, chance: random.
 def a_command_handled_twice_under_new_ids(evidence: Evidence, chance: random.Random) -> Evidence:
     session, bodies = first_log(evidence)
     number = chance.choice([body["metadata"]["command_no"] for body in bodies if "command_no" in body["metadata"]])
-    again = {
-        **bodies[-1],
-        "event_id": str(other(bodies[-1]["event_id"])),
-        "sequence": len(bodies) + 1,
-        "event_type": "command-rejected",
-        "payload": rejection(),
-        "metadata": {**bodies[-1]["metadata"], "command_no": number, "part": 1, "of": 1},
-    }
+    metadata = {**bodies[-1]["metadata"], "command_no": number, "part": 1, "of": 1}
+    again = appended(bodies, REJECTION, metadata=metadata)
     return with_log(evidence, session, [*bodies, again])
 
 
@@ -177,17 +188,6 @@ def an_event_that_cannot_follow(evidence: Evidence, chance: random.Random) -> Ev
     return with_log(evidence, session, bodies)
 
 
-def rejection() -> Json:
-    return {
-        "command_type": "FINISH_GENESIS",
-        "reason": "overtaken",
-        "message": "Planted.",
-        "internal": False,
-        "details": [],
-        "available_actions": [],
-    }
-
-
 # -- commands
 
 
@@ -226,15 +226,7 @@ def a_command_granted_and_refused(evidence: Evidence, chance: random.Random) -> 
         for body in reversed(bodies)
         if body["event_type"] in ("stage-confirmed", "stage-entered")
     )
-    refusal = {
-        **bodies[-1],
-        "event_id": str(other(granted)),
-        "sequence": len(bodies) + 1,
-        "event_type": "command-rejected",
-        "causation_id": granted,
-        "payload": rejection(),
-    }
-    return with_log(evidence, session, [*bodies, refusal])
+    return with_log(evidence, session, [*bodies, appended(bodies, REJECTION, causation_id=granted)])
 
 
 @fault(Kind.OTHER_OUTCOME)
@@ -459,16 +451,10 @@ def a_result_that_was_never_stored(evidence: Evidence, chance: random.Random) ->
 def a_cost_that_stands_in_two_events(evidence: Evidence, chance: random.Random) -> Evidence:
     session, bodies = first_log(evidence)
     made = next(body for body in bodies if body["event_type"] == "proposal-made")
-    again = {
-        **bodies[-1],
-        "event_id": str(other(made["event_id"])),
-        "sequence": len(bodies) + 1,
-        "event_type": "generation-discarded",
-        "payload": {
-            "stage": made["payload"]["stage"],
-            "task_id": made["payload"]["task_id"],
-            "reason": "stopped",
-            "provenance": made["payload"]["proposal"]["provenance"],
-        },
-    }
-    return with_log(evidence, session, [*bodies, again])
+    again = e.GenerationDiscarded(
+        stage=made["payload"]["stage"],
+        task_id=made["payload"]["task_id"],
+        reason="stopped",
+        provenance=examples.PROVENANCE,
+    )
+    return with_log(evidence, session, [*bodies, appended(bodies, again)])
