@@ -12,7 +12,7 @@ from genesis.session import identity
 from genesis.session.stages import Stage
 from genesis.session.state import Generating, Review, Session
 
-Named = tuple[UUID | None, int | None]
+Named = tuple[UUID | None, int]
 """A proposal and its revision."""
 
 
@@ -27,42 +27,59 @@ def named(evidence: Evidence) -> dict[UUID, Named]:
 
 def check(answers: dict[UUID, Named], story: Replay) -> Iterator[Violation]:
     """Complaints about what the session's events say was answered."""
+    applied: set[UUID] = set()
     before: Session | None = None
     for recorded, after in zip(story.events, story.states, strict=True):
-        applied = _applied(recorded.event)
-        if applied is not None:
-            place = f"event {recorded.sequence} ({recorded.event.type})"
-            wanted = answers.get(recorded.causation_id)
-            if wanted is not None and wanted != applied:
-                yield Violation(Kind.OTHER_PROPOSAL, story.session, f"{place} applies {applied}, named was {wanted}")
-            there = _there(before, recorded.event)
-            if there != applied:
-                yield Violation(Kind.OTHER_PROPOSAL, story.session, f"{place} applies {applied} where {there} is")
+        event, cause = recorded.event, recorded.causation_id
+        place = f"event {recorded.sequence} ({event.type})"
+        if (proposal := _proposal(event)) is not None:
+            there = _there(before, event)
+            wanted = answers.get(cause)
+            if (proposal, _revision(event)) not in {*there, *((known, None) for known, _ in there)}:
+                yield Violation(
+                    Kind.OTHER_PROPOSAL, story.session, f"{place} is about {proposal}, which is not there"
+                )
+            # Only the first event of a command: a patch makes the revision that its own confirmation is about.
+            elif cause not in applied and wanted is not None and (wanted not in there or wanted[0] != proposal):
+                yield Violation(Kind.OTHER_PROPOSAL, story.session, f"{place} on {there}, the answer named {wanted}")
+            if not isinstance(event, e.InputReceived):
+                applied.add(cause)
         before = after
 
 
-def _applied(event: e.Event) -> Named | None:
+def _proposal(event: e.Event) -> UUID | None:
+    """The proposal that an event applies an answer to, or keeps one for."""
     match event:
-        case e.ProposalChosen(proposal_id=proposal, revision=revision):
-            return proposal, revision
-        case e.FeedbackGiven(proposal_id=proposal, revision=revision):
-            return proposal, revision
-        case e.StageConfirmed(confirmed=confirmed):
-            return confirmed.proposal_id, confirmed.revision
+        case e.ProposalChosen() | e.ProposalEdited() | e.FeedbackGiven():
+            return event.proposal_id
+        case e.StageConfirmed():
+            return event.confirmed.proposal_id
         case e.InputReceived(kept=True, answer=answer) if answer is not None:
-            return answer.proposal_id, answer.revision
+            return answer.proposal_id
         case _:
             return None
 
 
-def _there(before: Session | None, event: e.Event) -> Named | None:
-    """The proposal that stands in the stage, or is being made where the answer is kept for it."""
+def _revision(event: e.Event) -> int | None:
+    """The revision it applies the answer to; None where it tells the one that it makes."""
+    match event:
+        case e.ProposalChosen() | e.FeedbackGiven():
+            return event.revision
+        case e.StageConfirmed():
+            return event.confirmed.revision
+        case _:
+            return None
+
+
+def _there(before: Session | None, event: e.Event) -> set[Named]:
+    """What may be answered in the event's stage: the draft, and the proposal that is being made."""
     stage: Stage | None = getattr(event, "stage", None)
-    phase = before.slot(stage).phase if before and stage else None
-    match phase:
+    match before.slot(stage).phase if before and stage else None:
         case Review(draft=draft):
-            return draft.proposal_id, draft.revision
-        case Generating(task=task):
-            return task.task_id, 1
+            return {(draft.proposal_id, draft.revision)}
+        case Generating(task=task, draft=None):
+            return {(task.task_id, 1)}
+        case Generating(task=task, draft=draft):
+            return {(task.task_id, 1), (draft.proposal_id, draft.revision)}
         case _:
-            return None
+            return set()

@@ -23,8 +23,10 @@ class Replay:
     """Each event once, in the order of sequences, as far as they are contiguous."""
     states: list[Session] = field(default_factory=list)
     """The state after each of `events`."""
+    bodies: list[Json] = field(default_factory=list)
+    """The body of each of `events`, as it was written."""
     digests: list[str] = field(default_factory=list)
-    """The digest of each of `events`."""
+    """The digest of each of `bodies`."""
     repeats: int = 0
     """Events that the log holds again, byte for byte the same: at-least-once, and harmless (design §3)."""
     violations: list[Violation] = field(default_factory=list)
@@ -64,6 +66,7 @@ def replay(session: UUID, bodies: Sequence[Json]) -> Replay:
             break
         story.events.append(recorded)
         story.states.append(after)
+        story.bodies.append(body)
         story.digests.append(digest(body))
     _times_must_not_go_back(story)
     return story

@@ -11,7 +11,6 @@ import orjson
 from chaos.checker.replay import Replay
 from chaos.checker.violation import Kind, Violation
 from chaos.evidence import Evidence, Json
-from genesis import wire
 from projections.handles.project import Handles
 from projections.novels.project import novel_row
 from projections.session_view.project import Views
@@ -46,11 +45,10 @@ def expected(story: Replay) -> Rows:
     views, handles, tasks = Views(), Handles(), Tasks()
     rows: Rows = {table: {} for table in KEYS}
     before = None
-    for recorded, after in zip(story.events, story.states, strict=True):
+    for body, recorded, after in zip(story.bodies, story.events, story.states, strict=True):
         views.add(recorded, before, after)
         handles.add(recorded, before, after)
         tasks.add(recorded)
-        body = wire.event_body(recorded)
         _put(rows, "domain_events", {**body, "user_id": recorded.user_id})
         if novel := novel_row(recorded.event):
             _put(rows, "novels", novel)
