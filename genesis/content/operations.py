@@ -21,7 +21,7 @@ MAX_POINTER = 160
 class Operation(Frozen):
     """One change of a draft (RFC 6902; there is no `copy`)."""
 
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
 
     op: Literal["add", "remove", "replace", "move", "test"]
     """What to do: `add`, `remove`, `replace`, `move` or `test`."""

@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from genesis.content.catalog import CONTENT, Content
 from genesis.content.fields import Id
 from genesis.content.proposal import Provenance, Understood
+from genesis.content.versions import Take
 from genesis.session.brief import Brief
 from genesis.session.stages import Stage
 from genesis.values import Frozen, Text
@@ -69,17 +70,6 @@ class GenerateInspiration(Frozen):
         if bool(self.paths) != (self.what == "paths"):
             raise ValueError("`paths` belong to `paths`: name at least one there, and none elsewhere")
         return self
-
-
-class Take(Frozen):
-    """One field of another candidate that is to stand in the chosen one."""
-
-    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
-
-    field: Annotated[Text, Field(min_length=1, max_length=40)]
-    """Name of the field, such as `stakes`."""
-    source: Annotated[Id, Field(alias="from", min_length=1)]
-    """Id of the candidate it is taken from."""
 
 
 class SelectConcept(Frozen):
