@@ -77,9 +77,7 @@ def _there(before: Session | None, event: e.Event) -> set[Named]:
     match before.slot(stage).phase if before and stage else None:
         case Review(draft=draft):
             return {(draft.proposal_id, draft.revision)}
-        case Generating(task=task, draft=None):
-            return {(task.task_id, 1)}
         case Generating(task=task, draft=draft):
-            return {(task.task_id, 1), (draft.proposal_id, draft.revision)}
+            return {(task.task_id, 1)} | ({(draft.proposal_id, draft.revision)} if draft else set())
         case _:
             return set()
