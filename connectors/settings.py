@@ -1,5 +1,6 @@
 """The settings of every process: GENESIS_* environment variables, read once at each entry point."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -78,6 +79,13 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(default=1.0, gt=0)
     """Seconds between two looks of the sweeper for handles and generations past their deadline."""
 
+    lost_seconds: float = Field(default=30.0, gt=0)
+    """Seconds without an outcome after which it is asked whether the pipe has lost a command (design §4); up to
+    30 times as long after each re-sending. Only what every hop has provably passed by is sent again."""
+
+    session_days: float = Field(default=30.0, gt=0)
+    """Days after which a session that nobody touched is abandoned with the reason `expired` (design §5)."""
+
     bench_provider: bool = False
     """True offers the provider `bench`, which makes the smallest valid proposal; for load tests only."""
 
@@ -86,3 +94,8 @@ class Settings(BaseSettings):
 
     stream_limit: int = Field(default=5000, ge=1)
     """Event streams one API process keeps open at once; each may hold up to 4 MiB for a slow client."""
+
+    @property
+    def lost_after(self) -> timedelta:
+        """`lost_seconds` as a duration."""
+        return timedelta(seconds=self.lost_seconds)

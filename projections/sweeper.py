@@ -1,4 +1,5 @@
 """The sweeper tells sessions that a time is up: it reads the read models and sends numbered commands, once each.
+It also sends commands again that were lost on their way (see `lost.py`).
 
 It is active once: whoever holds the advisory lock sweeps, the others stand by. Lock and work share one connection,
 so that whoever has lost the lock can do no more work.
@@ -8,7 +9,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -20,8 +22,9 @@ from connectors.settings import Settings
 from genesis import wire
 from genesis.errors import GenesisError
 from genesis.session import identity
-from genesis.session.messages import GenerationFailed, HandleExpired
+from genesis.session.messages import GenerationFailed, HandleExpired, SessionExpired
 from genesis.session.stages import Stage
+from projections.lost import LostCommands
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +59,7 @@ class Due:
 
     command_id: UUID
     session_id: UUID
-    message: HandleExpired | GenerationFailed
+    message: HandleExpired | GenerationFailed | SessionExpired
     correlation_id: UUID
 
 
@@ -68,15 +71,16 @@ class Deadlines:
     keep later ones waiting.
     """
 
-    def __init__(self, query: str, due: Callable[[asyncpg.Record], Due]) -> None:
-        """`query` takes (time, id) to go on behind and a limit; its rows have `at` and `id`, and are in order."""
+    def __init__(self, query: str, due: Callable[[asyncpg.Record], Due], *arguments: Any) -> None:
+        """`query` takes (time, id) to go on behind, a limit, then `arguments`; its rows are ordered by (at, id)."""
         self._query = query
+        self._arguments = arguments
         self._due = due
         self._behind = _FIRST
 
     async def sweep(self, connection: Connection, page: int = PAGE) -> int:
         """Send what is due on the next page; the number of commands that were sent."""
-        rows = await connection.fetch(self._query, *self._behind, page)
+        rows = await connection.fetch(self._query, *self._behind, page, *self._arguments)
         dues = [self._due(row) for row in rows]
         known = await connection.fetch(
             "SELECT id FROM door.command_inbox WHERE id = ANY($1::uuid[])", [due.command_id for due in dues]
@@ -105,6 +109,16 @@ ORDER BY deadline, id LIMIT $3
 """
 
 
+SESSIONS = """
+SELECT session_id AS id, session_id, sequence, touched_hour AT TIME ZONE 'UTC' AS at
+FROM session_view
+WHERE status IN ('IN_PROGRESS', 'PAUSED') AND touched_hour <= (now() - $4::interval) AT TIME ZONE 'UTC'
+    AND updated_at <= now() - $4::interval
+    AND (touched_hour, session_id) > ($1::timestamptz AT TIME ZONE 'UTC', $2)
+ORDER BY touched_hour, session_id LIMIT $3
+"""
+
+
 def handles() -> Deadlines:
     """Resume handles that nobody has answered in time; a renewed one expires under another id."""
     return Deadlines(HANDLES, _handle_expired)
@@ -113,6 +127,11 @@ def handles() -> Deadlines:
 def generations() -> Deadlines:
     """Generations that have not brought their proposal in time."""
     return Deadlines(GENERATIONS, _generation_late)
+
+
+def untouched(ttl: timedelta) -> Deadlines:
+    """Sessions in which nothing has happened for so long; one that is touched meanwhile overtakes the command."""
+    return Deadlines(SESSIONS, _session_expired, ttl)
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -139,7 +158,7 @@ async def _work(settings: Settings, dsn: str) -> None:
     while True:
         connection = await connected(dsn, settings.sweep_seconds)
         try:
-            await _sweep_on(connection, settings.sweep_seconds)
+            await _sweep_on(connection, settings)
         except UNAVAILABLE as error:
             log.warning("the sweeper lost its connection (%s) and makes a new one", type(error).__name__)
             await asyncio.sleep(settings.sweep_seconds)
@@ -166,22 +185,31 @@ async def connected(dsn: str, sweep_seconds: float) -> "asyncpg.Connection[async
     raise AssertionError("stamina ends with a result or an error")
 
 
-async def _sweep_on(connection: Connection, sweep_seconds: float) -> None:
+async def _sweep_on(connection: Connection, settings: Settings) -> None:
     # Asked again and again, since a blocking pg_advisory_lock would hold a snapshot and with it back vacuum.
     while not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *LOCK):  # noqa: ASYNC110 no event
-        await asyncio.sleep(sweep_seconds)
+        await asyncio.sleep(settings.sweep_seconds)
     log.info("this sweeper is the active one")
-    looks = {"handles": handles(), "generations": generations()}
+    looks = {
+        "handles": handles(),
+        "generations": generations(),
+        "sessions": untouched(timedelta(days=settings.session_days)),
+    }
+    lost = LostCommands(settings)
     loop = asyncio.get_running_loop()
     clear_at = loop.time()
-    while True:
-        for name, deadlines in looks.items():
-            if sent := await deadlines.sweep(connection):
-                log.info("%s past their time: %d commands sent", name, sent)
-        if loop.time() >= clear_at:
-            await clear(connection)
-            clear_at = loop.time() + CLEAR_SECONDS
-        await asyncio.sleep(sweep_seconds)
+    try:
+        while True:
+            for name, deadlines in looks.items():
+                if sent := await deadlines.sweep(connection):
+                    log.info("%s past their time: %d commands sent", name, sent)
+            await lost.sweep(connection)
+            if loop.time() >= clear_at:
+                await clear(connection)
+                clear_at = loop.time() + CLEAR_SECONDS
+            await asyncio.sleep(settings.sweep_seconds)
+    finally:
+        await lost.close()
 
 
 async def clear(connection: Connection) -> int:
@@ -237,6 +265,17 @@ def _generation_late(row: asyncpg.Record) -> Due:
             message="No proposal came in time, so the generation was ended. Ask for it again.",
         ),
         correlation_id=row["correlation_id"],
+    )
+
+
+def _session_expired(row: asyncpg.Record) -> Due:
+    session = _plain(row["session_id"])
+    command_id = identity.session_expiry_id(session, row["sequence"])
+    return Due(
+        command_id=command_id,
+        session_id=session,
+        message=SessionExpired(last_sequence=row["sequence"]),
+        correlation_id=command_id,
     )
 
 

@@ -128,6 +128,8 @@ def database(postgres_server: Database, request: pytest.FixtureRequest) -> Itera
 async def stack(data_folder: Path) -> AsyncIterator[Stack]:
     """The whole real stack, one per test session, on free ports and a folder of its own."""
     names = ("postgres_port", "kafka_port", "kafka_controller_port", "connect_port", "port")
-    settings = Settings(data=data_folder / "stack", **dict(zip(names, choose_free_ports(len(names)), strict=True)))
+    ports = dict(zip(names, choose_free_ports(len(names)), strict=True))
+    # Suspicious early: however often a scenario makes the pipe slow, what is not lost must not be sent again.
+    settings = Settings(data=data_folder / "stack", lost_seconds=3, **ports)
     async with Stack(settings) as running:
         yield running

@@ -15,6 +15,7 @@ CREATE TABLE session_view (
     inconsistent  boolean NOT NULL DEFAULT false,
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
+    touched_hour  timestamp NOT NULL GENERATED ALWAYS AS (date_trunc('hour', updated_at AT TIME ZONE 'UTC')) STORED,
     head          json,
     brief         json
 ) WITH (fillfactor = 70);
@@ -27,6 +28,11 @@ COMMENT ON COLUMN session_view.head IS
     'The kernel''s state without stages and brief. json and not jsonb: read as a whole, written at every event, and '
     'to be the same text again, since the hash of a state depends on the order of its keys.';
 CREATE INDEX session_view_of_user ON session_view (user_id, created_at DESC, session_id DESC);
+COMMENT ON COLUMN session_view.touched_hour IS
+    'UTC hour of the last event, for the sweeper. Its index leaves updated_at out: with that in an index every event would '
+    'write anew to all indexes of the row, with this one event an hour does.';
+CREATE INDEX session_view_untouched ON session_view (touched_hour, session_id)
+    WHERE status IN ('IN_PROGRESS', 'PAUSED');
 
 CREATE TABLE session_stage (
     session_id uuid NOT NULL,

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from datetime import timedelta
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -149,7 +148,7 @@ class TestAccepted:
         row = await admin.fetchrow("SELECT * FROM door.command_inbox")
         assert row["command_payload"] == {"idea": "a lighthouse that remembers", "tone": "quiet"}
         assert (row["status"], row["resent_count"], row["given_up_at"]) == ("RECEIVED", 0, None)
-        assert row["next_resend_at"] == accepted.at + timedelta(seconds=30)
+        assert row["sent_at"] == accepted.at
         assert (row["internal"], row["idempotency_key"], row["traceparent"]) == (False, "first", TRACE)
 
     async def test_a_traceparent_that_is_none_is_dropped(self, door, admin):

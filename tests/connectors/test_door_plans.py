@@ -12,7 +12,7 @@ import pytest
 
 from connectors.claims import Claims, Owner
 from connectors.outbox.accept import accept_command, accept_internal
-from projections import sweeper
+from projections import lost, sweeper
 
 pytestmark = pytest.mark.postgres
 
@@ -24,7 +24,7 @@ INSERT INTO door.genesis_sessions (id, owner, command_count, last_at, created_at
     SELECT md5(n::text)::uuid, 'owner ' || n % 500, 10, now(), now() FROM generate_series(1, {ROWS} / 10) n;
 INSERT INTO door.command_inbox (
     id, session_id, command_no, command_type, command_payload, owner, idempotency_key, fingerprint, active_key,
-    internal, correlation_id, status, received_at, next_resend_at)
+    internal, correlation_id, status, received_at, sent_at)
     SELECT md5('c' || n)::uuid, md5((1 + n / 10)::text)::uuid, 1 + n % 10, 'CONFIRM_STAGE', '{{}}',
         'owner ' || (1 + n / 10) % 500, 'key ' || n, sha256('f'), 'WORLDVIEW//', false, md5('c' || n)::uuid,
         CASE WHEN n % 400 = 9 THEN 'RECEIVED' ELSE 'COMPLETED' END, now(), now()
@@ -118,11 +118,19 @@ async def test_no_statement_of_the_door_reads_a_whole_table(admin):
         ("old rows", lambda: sweeper.clear(admin), {"event_outbox_age", "generation_claims_age"}),
         (
             "commands without outcome",
-            lambda: admin.fetch(
-                "SELECT id FROM door.command_inbox WHERE status = 'RECEIVED' AND given_up_at IS NULL "
-                "AND next_resend_at <= now() ORDER BY next_resend_at LIMIT 100"
-            ),
+            lambda: admin.fetch(lost.WITHOUT_OUTCOME, timedelta(seconds=30), 100),
             {"command_inbox_without_outcome"},
+        ),
+        (
+            "which of them are lost",
+            lambda: admin.fetch(lost.STILL_WITHOUT, [command]),
+            # By the key or by the few without an outcome, as the server likes.
+            set(),
+        ),
+        (
+            "lost commands",
+            lambda: admin.execute("SELECT door.resend_commands($1, 1, 100)", session),
+            {"genesis_sessions_pkey", "one_number_once"},
         ),
     ]
     for mode in ("force_custom_plan", "force_generic_plan"):

@@ -52,6 +52,9 @@ CALLS = {
     "add_discarded_cost": ("genesis_generator", f"SELECT door.add_discarded_cost('{uuid4()}', 1)"),
     "clear_outbox": ("genesis_sweeper", "SELECT door.clear_outbox(1)"),
     "clear_claims": ("genesis_sweeper", "SELECT door.clear_claims(1)"),
+    "probe_pipe": ("genesis_sweeper", "SELECT door.probe_pipe()"),
+    "resend_commands": ("genesis_sweeper", f"SELECT door.resend_commands('{uuid4()}', 1, 1)"),
+    "put_into_outbox": (None, "SELECT door.put_into_outbox(NULL, NULL)"),
     "append_command": (
         None,
         "SELECT door.append_command(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -127,6 +127,11 @@ async def test_no_question_reads_a_whole_table(filled: Database, mode: str):
             {"flow_resume_handles_due"},
         ),
         ("generations past theirs", lambda: asker.fetch(sweeper.GENERATIONS, now, session, 100), {"async_tasks_due"}),
+        (
+            "sessions untouched",
+            lambda: asker.fetch(sweeper.SESSIONS, now, session, 100, timedelta(days=30)),
+            {"session_view_untouched"},
+        ),
         (
             "quarantine of a session",
             lambda: asker.fetch("SELECT kind FROM quarantine WHERE session_id = $1", session),

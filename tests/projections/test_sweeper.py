@@ -15,7 +15,7 @@ from connectors.postgres import DatabaseUnavailable, connect
 from connectors.settings import Settings
 from genesis.session import events as e
 from genesis.session import identity
-from genesis.session.messages import GenerationFailed, HandleExpired
+from genesis.session.messages import GenerationFailed, HandleExpired, SessionExpired
 from genesis.session.stages import Stage
 from genesis.session.state import Status
 from genesis.wire import load_envelope
@@ -230,6 +230,88 @@ class TestGenerations:
         assert await sweeper.generations().sweep(connection) == 0
 
 
+async def rests(admin, session: UUID, since: timedelta, status: str = "IN_PROGRESS", sequence: int = 7) -> UUID:
+    """This session in the read models, untouched `since`."""
+    await admin.execute(
+        """
+        INSERT INTO read.session_view
+            (session_id, user_id, status, mode, current_stage, version, sequence, created_at, updated_at)
+        VALUES ($1, 'local', $2, 'guided', 'WORLDVIEW', $3, $3, now() - $4::interval, now() - $4::interval)
+        """,
+        session,
+        status,
+        sequence,
+        since,
+    )
+    return session
+
+
+class TestSessions:
+    MONTH = timedelta(days=30)
+
+    async def test_a_session_untouched_for_too_long_expires(self, admin, connection):
+        session = await rests(admin, await accepted(admin), self.MONTH + MINUTE)
+        paused = await rests(admin, await accepted(admin), 2 * self.MONTH, status="PAUSED", sequence=9)
+        untouched = sweeper.untouched(self.MONTH)
+        assert [await untouched.sweep(connection) for _ in range(3)] == [2, 0, 0]
+        first, second = await sent(admin)
+        assert (first.session_id, first.message) == (paused, SessionExpired(last_sequence=9))
+        assert (second.session_id, second.message) == (session, SessionExpired(last_sequence=7))
+        assert second.message_id == identity.session_expiry_id(session, 7)
+        assert (second.command_no, second.user_id) == (2, "local")
+
+    async def test_who_was_touched_or_has_ended_is_left_alone(self, admin, connection):
+        await rests(admin, await accepted(admin), self.MONTH - MINUTE)
+        for status in ("COMPLETED", "ABANDONED", "refused", "unreadable"):
+            await rests(admin, await accepted(admin), 2 * self.MONTH, status=status)
+        assert await sweeper.untouched(self.MONTH).sweep(connection) == 0
+
+    async def test_a_session_touched_since_is_told_anew_after_as_long(self, admin, connection):
+        """The machine refuses the first command as overtaken; the second has another id."""
+        session = await rests(admin, await accepted(admin), self.MONTH + MINUTE)
+        untouched = sweeper.untouched(self.MONTH)
+        assert await untouched.sweep(connection) == 1
+        await admin.execute("UPDATE read.session_view SET sequence = 8, updated_at = now()")
+        assert await untouched.sweep(connection) == 0
+        await admin.execute("UPDATE read.session_view SET updated_at = now() - $1::interval", self.MONTH + MINUTE)
+        assert await untouched.sweep(connection) == 1
+        assert [(each.session_id, each.message.last_sequence) for each in await sent(admin)] == [
+            (session, 7),
+            (session, 8),
+        ]
+
+    async def test_pages_go_through_hours_and_through_one_hour(self, admin, connection):
+        for number in range(7):
+            await rests(admin, await accepted(admin), self.MONTH + timedelta(hours=1 + number // 4))
+        untouched = sweeper.untouched(self.MONTH)
+        assert [await untouched.sweep(connection, page=3) for _ in range(3)] == [3, 3, 1]
+        assert len({each.session_id for each in await sent(admin)}) == 7
+
+    async def test_the_machine_abandons_the_very_session(self, admin, connection):
+        story = Story().started().proposed(Stage.CONCEPT_SELECTION)
+        await accepted(admin, SESSION)
+        await rests(admin, SESSION, self.MONTH + MINUTE, sequence=story.session.sequence)
+        await sweeper.untouched(self.MONTH).sweep(connection)
+        [envelope] = await sent(admin)
+        story.deliver(envelope)
+        assert story.session.status is Status.ABANDONED
+
+    async def test_an_event_of_the_same_hour_writes_to_no_index(self, admin):
+        """Fifty sessions are touched again and again; their indexes don't see it."""
+        for _ in range(50):
+            await rests(admin, uuid4(), MINUTE)
+        await admin.execute("VACUUM read.session_view")
+        for _ in range(4):
+            await admin.execute("UPDATE read.session_view SET sequence = sequence + 1, updated_at = now()")
+            await admin.execute("SELECT pg_stat_force_next_flush()")
+            await admin.execute("VACUUM read.session_view")
+        updated, hot = await admin.fetchrow(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'session_view'"
+        )
+        assert updated == 200
+        assert hot > 0.8 * updated
+
+
 @contextlib.asynccontextmanager
 async def sweeping(settings: Settings):
     """A sweeper as the projector's process runs it, stopped cleanly at the end."""
@@ -372,6 +454,16 @@ async def test_at_200_000_rows_a_look_reads_no_more_than_its_page(admin, connect
                 gen_random_uuid(), gen_random_uuid(), '{}', now()
             """,
         ),
+        (
+            "session_view",
+            "PAUSED",
+            "COMPLETED",
+            """
+            INSERT INTO read.session_view
+                (status, updated_at, session_id, user_id, mode, current_stage, version, sequence, created_at)
+            SELECT status, due - interval '30 days', gen_random_uuid(), 'local', 'guided', 'WORLDVIEW', 1, 1, now()
+            """,
+        ),
     ):
         await admin.execute(
             f"""
@@ -385,14 +477,15 @@ async def test_at_200_000_rows_a_look_reads_no_more_than_its_page(admin, connect
         )
         await admin.execute(f"VACUUM ANALYZE read.{table}")
     behind = (datetime.fromisoformat("1970-01-01T00:00:00+00:00"), UUID(int=0))
-    for query, index in (
+    for query, index, *arguments in (
         (sweeper.HANDLES, "flow_resume_handles_due"),
         (sweeper.GENERATIONS, "async_tasks_due"),
+        (sweeper.SESSIONS, "session_view_untouched", timedelta(days=30)),
     ):
         for mode in ("force_custom_plan", "force_generic_plan"):
             await connection.execute(f"SET plan_cache_mode = {mode}")
             [plan] = await connection.fetchval(
-                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", *behind, sweeper.PAGE
+                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", *behind, sweeper.PAGE, *arguments
             )
             told = json.dumps(plan)
             assert index in told

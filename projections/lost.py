@@ -1,0 +1,132 @@
+"""Commands that the pipe has lost are sent again, in order: only what it has provably passed by (design §4).
+
+A proof takes the steps of the pipe one after the other, at most one per look, and waits at each for as long as
+the pipe needs: while Connect, the worker or the projector stands, nothing is proven and nothing is sent.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from connectors.pipe import Offsets, PipeSilent, PipeView, passed, slot_passed
+from connectors.postgres import Connection
+from connectors.settings import Settings
+from genesis.topics import APP_ID, COMMANDS, EVENTS
+
+log = logging.getLogger(__name__)
+
+SUSPECTS = 1000
+"""Commands that one proof looks at, those that wait longest first."""
+
+SESSION_LIMIT = 500
+"""Commands of one session that are sent again at once; what is left is ahead of its turn and found later."""
+
+# The k-th sending is looked at after 1, 3, 9, 27, 30 times the first wait: with 30 s up to 15 min.
+WITHOUT_OUTCOME = """
+SELECT id FROM door.command_inbox
+WHERE status = 'RECEIVED' AND given_up_at IS NULL AND sent_at <= now() - $1::interval
+    AND sent_at <= now() - $1::interval * least(30, 3 ^ resent_count)
+ORDER BY sent_at LIMIT $2
+"""
+
+STILL_WITHOUT = """
+SELECT session_id, min(command_no) AS first FROM door.command_inbox
+WHERE id = ANY($1::uuid[]) AND status = 'RECEIVED' AND given_up_at IS NULL
+GROUP BY session_id ORDER BY min(sent_at)
+"""
+
+
+@dataclass(slots=True)
+class Proof:
+    """What is known so far of whether the pipe has passed the suspects by."""
+
+    view: PipeView
+    suspects: list[UUID]
+    probe: UUID
+    place: str
+    """End of the WAL after the suspects were seen in the inbox."""
+    command_ends: Offsets = field(default_factory=dict)
+    """Ends of genesis.commands after Debezium had passed `place`."""
+    event_ends: Offsets = field(default_factory=dict)
+    """Ends of genesis.events after the worker had passed `command_ends`."""
+
+
+class LostCommands:
+    """Looks for commands without an outcome and sends those again that were lost."""
+
+    def __init__(self, settings: Settings, view: Callable[[Settings], PipeView] = PipeView) -> None:
+        self._settings = settings
+        self._view = view
+        self._proof: Proof | None = None
+        self._silent = False
+
+    async def sweep(self, connection: Connection) -> int:
+        """One look: begin a proof or take it on as far as the pipe has come; how many commands were sent again."""
+        try:
+            if self._proof is None:
+                self._proof = await self._begin(connection)
+            proof = self._proof
+            if proof is None or not await self._passed_by(proof, connection):
+                return 0
+            await self.close()
+        except PipeSilent as error:
+            if not self._silent:
+                log.warning("whether commands were lost can't be told: %s", error)
+            self._silent = True
+            return 0
+        self._silent = False
+        return await self._send_again(proof, connection)
+
+    async def close(self) -> None:
+        """Ends a proof that is under way; the next look begins anew."""
+        proof, self._proof = self._proof, None
+        if proof is not None:
+            await proof.view.close()
+
+    async def _begin(self, connection: Connection) -> Proof | None:
+        rows = await connection.fetch(WITHOUT_OUTCOME, self._settings.lost_after, SUSPECTS)
+        if not rows:
+            return None
+        view = self._view(self._settings)
+        await view.open()
+        try:
+            # In this order: the suspects, then the place behind them, then the row behind that.
+            probed = await connection.fetchrow("SELECT probe, place FROM door.probe_pipe()")
+        except BaseException:
+            await view.close()
+            raise
+        assert probed is not None  # a function with OUT parameters: always one row
+        return Proof(view, [row["id"] for row in rows], probed["probe"], probed["place"])
+
+    async def _passed_by(self, proof: Proof, connection: Connection) -> bool:
+        """True once every hop is beyond the suspects; each end is noted only when the hop before has passed."""
+        if not proof.command_ends:
+            # Both: a slot made anew stands behind rows that are still on their way from its snapshot.
+            if not (await proof.view.saw(proof.probe) and await slot_passed(connection, proof.place)):
+                return False
+            proof.command_ends = await proof.view.ends(COMMANDS)
+        if not proof.event_ends:
+            reached = await proof.view.committed(APP_ID, COMMANDS)
+            if not passed(reached, proof.command_ends, await proof.view.begins(COMMANDS)):
+                return False
+            proof.event_ends = await proof.view.ends(EVENTS)
+        rows = await connection.fetch("SELECT kafka_partition, next_offset FROM projection_positions")
+        return passed({row["kafka_partition"]: row["next_offset"] for row in rows}, proof.event_ends)
+
+    async def _send_again(self, proof: Proof, connection: Connection) -> int:
+        sent = 0
+        for lost in await connection.fetch(STILL_WITHOUT, proof.suspects):
+            session, first = lost["session_id"], lost["first"]
+            done = await connection.fetchrow(
+                "SELECT sent, given_up FROM door.resend_commands($1, $2, $3)", session, first, SESSION_LIMIT
+            )
+            assert done is not None
+            if done["given_up"]:
+                log.error("session %s: command %d was lost five times and is given up", session, first)
+            elif done["sent"]:
+                log.warning("session %s: command %d was lost; %d are sent again", session, first, done["sent"])
+            sent += done["sent"]
+            if sent >= SUSPECTS:
+                break
+        return sent
