@@ -7,10 +7,7 @@ from typing import Any
 from genesis.content.fields import Item
 from genesis.content.naming import Naming
 from genesis.content.operations import Operation, PatchRefused
-from genesis.content.paths import Node, UnknownPath, covers, format_path, inner, parse
-
-NUMBER = "no"
-"""Field of an item that counts the list it stands in."""
+from genesis.content.paths import NUMBER, Node, UnknownPath, covers, format_path, inner, parse
 
 
 @dataclass(frozen=True, slots=True)

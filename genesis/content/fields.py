@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, ClassVar, get_args, get_origin
 
+from annotated_types import MaxLen
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
@@ -69,6 +70,8 @@ class FieldSpec:
     refers: Refers | None
     items: type[Item] | None
     """Class of the items where the field is a list of items."""
+    cap: int
+    """Most elements of a list, most characters of a text; 0 where the field is neither."""
     text: bool
     """True where the field holds text that people write: no reference, no choice of given words, no number."""
 
@@ -85,4 +88,5 @@ def _spec(name: str, field: FieldInfo) -> FieldSpec:
     refers = next((mark for mark in field.metadata if isinstance(mark, Refers)), None)
     written = field.annotation is str or get_origin(field.annotation) is tuple
     text = written and item is None and refers is None
-    return FieldSpec(name, REQUIRED in field.metadata, refers, item, text)
+    cap = next((mark.max_length for mark in field.metadata if isinstance(mark, MaxLen)), 0)
+    return FieldSpec(name, REQUIRED in field.metadata, refers, item, cap, text)

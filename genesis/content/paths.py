@@ -22,6 +22,9 @@ MAX_PATHS = 200
 END = "-"
 """Token behind the last element of a list, for what is added there."""
 
+NUMBER = "no"
+"""Field that counts the list its item stands in; it follows the order and is nobody's own."""
+
 _INDEX = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
 _BAD_ESCAPE = re.compile(r"~(?![01])")
 
