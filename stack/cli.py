@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
+from uuid import UUID
 
 import typer
 from pydantic import ValidationError
@@ -91,6 +92,24 @@ def demo(
 def rebuild() -> None:
     """Fills the read models anew from genesis.events, beside the present ones, and swaps them; also while it runs."""
     _mend(mending.rebuild(_settings()))
+
+
+@app.command()
+def repair(
+    session: Annotated[str, typer.Argument(help="Id of the session.")],
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Take the session back to the events of the database, even if it is ahead."),
+    ] = False,
+) -> None:
+    """Folds a session anew from its events: its saved state, its read models; and asks again for what it owes."""
+    from stack.repair import repair as mend
+
+    try:
+        session_id = UUID(session)
+    except ValueError:
+        _fail(f"{session} is not the id of a session, which looks like 9f1c6e0a-….")
+    _mend(mend(_settings(), session_id, force=force))
 
 
 def _mend(work: Coroutine[Any, Any, int]) -> NoReturn:

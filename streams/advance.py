@@ -9,9 +9,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from genesis import wire
+from genesis.envelope import Envelope
 from genesis.session import machine
 from genesis.session.events import CommandRejected
 from genesis.session.machine import Step, Turn
+from genesis.session.messages import StateRepaired
 from genesis.session.reasons import Reason
 from genesis.session.rules import Rules
 from genesis.session.state import Session, shrink
@@ -35,7 +37,7 @@ class Advance:
     """What a message led to. Records carry the session's id as key."""
 
     outcome: str
-    """For the log: `granted`, `refused: REASON`, `nothing`, `repeat`, `ahead`,
+    """For the log: `granted`, `refused: REASON`, `repaired`, `nothing`, `repeat`, `ahead`,
     `unreadable`, `crashed`, `set aside`."""
     what: str
     """Type of the message, where it could be told."""
@@ -54,9 +56,7 @@ class Advance:
 def advance(arrived: Arrived, before: Held | None, rules: Rules) -> Advance:
     """The next step of the session that this message is for. Raises nothing on account of the message."""
     try:
-        envelope = wire.load_envelope(arrived.value or b"")
-        if arrived.key is None or str(envelope.session_id).encode() != arrived.key:
-            raise wire.Unreadable("the session in the body is not the one in the key")
+        envelope = _opened(arrived)
     except Exception as error:
         return _put_aside(arrived, before, error, Reason.UNREADABLE, _numbered_by_headers(arrived))
     try:
@@ -71,14 +71,35 @@ def advance(arrived: Arrived, before: Held | None, rules: Rules) -> Advance:
         return _put_aside(arrived, before, error, Reason.INTERNAL_ERROR, numbered)
 
 
-def set_aside(arrived: Arrived, error: BaseException) -> Advance:
-    """A dead letter and nothing else: for a message whose session can't be read from the table.
+def without_state(arrived: Arrived, record: bytes, error: BaseException) -> Advance:
+    """A message whose session can't be read from the table: a repair mends it, all else becomes a dead letter.
 
     Guessing the state would fork the session's history. The command has no outcome until an operator
     repairs the session, and it is then sent again.
     """
+    try:
+        envelope = _opened(arrived)
+        if isinstance(message := envelope.message, StateRepaired):
+            step = machine.repair(envelope, message, None, repairs=_repairs(record))
+            return _carried_out(arrived, None, step, message.type, str(envelope.message_id))
+    except Exception as unreadable:
+        error = unreadable
     letter = dead_letter(arrived, reader=READER, error=error)
     return Advance("set aside", "", "", None, saves=False, letter=letter, error=error)
+
+
+def _opened(arrived: Arrived) -> Envelope:
+    envelope = wire.load_envelope(arrived.value or b"")
+    if arrived.key is None or str(envelope.session_id).encode() != arrived.key:
+        raise wire.Unreadable("the session in the body is not the one in the key")
+    return envelope
+
+
+def _repairs(record: bytes) -> int:
+    try:
+        return wire.state_prefix(record)[1]
+    except ValueError:
+        return 0
 
 
 class Numbered(NamedTuple):
@@ -179,4 +200,4 @@ def _outcome(step: Step) -> str:
     for recorded in step.events:
         if isinstance(recorded.event, CommandRejected):
             return f"refused: {recorded.event.reason}"
-    return "granted"
+    return "granted" if step.events else "repaired"

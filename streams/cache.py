@@ -48,6 +48,10 @@ class SessionCache:
         self.keep(key, held)
         return held
 
+    def record(self, key: bytes) -> bytes | None:
+        """The record of this key in the table, readable or not."""
+        return self._read(key)
+
     def keep(self, key: bytes, held: Held) -> None:
         """Puts a session in; called once its record is durable."""
         before = self._held.pop(key, None)

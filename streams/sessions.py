@@ -13,7 +13,7 @@ from connectors.settings import Settings
 from genesis.session.rules import Rules
 from genesis.topics import COMMANDS, DEAD_LETTERS, EVENTS, REQUESTS
 from genesis.wire import Unreadable
-from streams.advance import READER, Advance, Held, advance, set_aside
+from streams.advance import READER, Advance, Held, advance, without_state
 from streams.app import Machine
 from streams.cache import SessionCache
 from streams.guards import die, drain
@@ -69,9 +69,10 @@ def decide(batch: Sequence[Arrived], cache: SessionCache, kernel_rules: Rules) -
         key = arrived.key
         try:
             before = None if key is None else step.held.get(key) or cache.get(key)
-            done = advance(arrived, before, kernel_rules)
         except Unreadable as error:
-            done = set_aside(arrived, error)
+            done = without_state(arrived, cache.record(key or b"") or b"", error)
+        else:
+            done = advance(arrived, before, kernel_rules)
         step.advances.append((key, done))
         step.events += done.events
         step.requests += done.requests

@@ -1,6 +1,6 @@
 """What each event changes: the only way a session's state comes about, live, replayed or projected."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import assert_never
 
@@ -56,6 +56,16 @@ def fold(history: Iterable[e.Recorded], state: Session | None = None) -> Session
     for recorded in history:
         state = evolve(state, recorded)
     return state
+
+
+def complete(history: Sequence[e.Recorded]) -> Sequence[e.Recorded]:
+    """The history without its last message where not all of that message's events are there (design §6).
+
+    The rest of them is on its way, or comes when the message is handled again, under the same ids.
+    """
+    if not history or history[-1].part == history[-1].of:
+        return history
+    return history[: -history[-1].part]
 
 
 def _is_refusal(state: Session, recorded: e.Recorded) -> bool:

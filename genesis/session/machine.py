@@ -13,8 +13,8 @@ from genesis.session.actions import available_actions
 from genesis.session.decider import decide
 from genesis.session.decision import Decision
 from genesis.session.evolve import evolve
-from genesis.session.messages import GenerationFailed, GenerationRequest, GenerationSucceeded
-from genesis.session.process import newly_owed
+from genesis.session.messages import GenerationFailed, GenerationRequest, GenerationSucceeded, StateRepaired
+from genesis.session.process import newly_owed, owed
 from genesis.session.reasons import SENTENCES, Reason
 from genesis.session.rules import Rules
 from genesis.session.state import Session
@@ -57,6 +57,8 @@ def handle(envelope: Envelope, state: Session | None, rules: Rules) -> Step:
 
     Raises whatever a bug in the rules raises: the caller answers it with `reject`.
     """
+    if isinstance(envelope.message, StateRepaired):
+        return repair(envelope, envelope.message, state)
     now = turn(state, envelope.command_no)
     if now is not Turn.NOW:
         return Step(now, state)
@@ -64,6 +66,23 @@ def handle(envelope: Envelope, state: Session | None, rules: Rules) -> Step:
     if step.record is not None and len(step.record) > rules.state_cap:
         step = _stepped(_refused_for_size(envelope, state, rules), state)
     return step
+
+
+def repair(envelope: Envelope, message: StateRepaired, state: Session | None, repairs: int = 0) -> Step:
+    """The state that was folded anew takes the place of the session's own, unless that is ahead of it (design §8).
+
+    No event: nothing has happened in the story. All that is owed is sent, not only what is owed newly, since
+    nobody knows what of it ever was. `repairs` are those of a record that can't be read any more: in a recovery
+    the repaired state must win over it. Raises wire.Unreadable.
+    """
+    rebuilt = wire.load_state(message.record.encode())
+    if rebuilt.session_id != envelope.session_id:
+        raise wire.Unreadable("the repaired state is another session's")
+    if state is not None and state.sequence > rebuilt.sequence and not message.force:
+        return Step(Turn.NOW, state)
+    before = max(repairs, rebuilt.repairs, state.repairs if state else 0)
+    after = rebuilt.model_copy(update={"repairs": before + 1})
+    return Step(Turn.NOW, after, (), tuple(owed(after).values()), wire.dump_state(after))
 
 
 def _stepped(decision: Decision, before: Session | None) -> Step:

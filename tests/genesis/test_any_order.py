@@ -150,6 +150,21 @@ class AnySession(RuleBasedStateMachine):
                 )
                 return
 
+    @precondition(lambda self: self.history)
+    @rule(data=st.data())
+    def repaired(self, data: st.DataObject) -> None:
+        """From the whole history or, as a repair that comes late, from less of it; the story does not change."""
+        before, count, requests = self.state, len(self.history), len(self.requested)
+        end = data.draw(st.sampled_from([count, max(1, count - 1), 1]))
+        rebuilt = fold(self.history[:end])
+        self.send(m.StateRepaired(record=wire.dump_state(rebuilt).decode()), numbered=False)
+        assert len(self.history) == count
+        assert wire.state_hash(self.state) == wire.state_hash(before)
+        taken = end == count
+        assert self.state.repairs == before.repairs + taken
+        sent = {request.task_id for _, request in self.requested[requests:]}
+        assert sent == (set(self.state.running()) if taken else set())
+
     @precondition(lambda self: self.handles)
     @rule(data=st.data())
     def handle_expires(self, data: st.DataObject) -> None:

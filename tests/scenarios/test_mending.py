@@ -1,22 +1,27 @@
 """The commands that mend, on the real stack: as the operator runs them, while people write."""
 
 import asyncio
+import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from connectors.settings import Settings
+from genesis import topics
 from genesis.session.stages import Stage
 from projections.schema import SchemaOfAnotherRelease
 from stack.launcher import Stack
 from stack.parts import KAFKA, POSTGRES
 from tests.scenarios.agreement import must_agree
 from tests.scenarios.real import RealStudio
-from tests.scenarios.studio import Novelist
+from tests.scenarios.studio import Novelist, eventually
+from tests.scenarios.test_pipe import producing
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -76,3 +81,65 @@ async def test_an_upgrade_is_cured_with_nothing_running(data_folder: Path, free_
         admin = await asyncpg.connect(stack.dsn())
         assert await admin.fetchval("SELECT count(*) FROM read.projection_positions") == 4
         await admin.close()
+
+
+async def inconsistent(studio: RealStudio, novelist: Novelist) -> bool:
+    assert novelist.session is not None
+    return bool((await studio.state(novelist.session))["inconsistent"])
+
+
+async def test_a_session_whose_saved_state_is_garbage_is_repaired_and_goes_on(real_studio: RealStudio):
+    """Without the repair every command of the session would become a dead letter."""
+    stack = real_studio.stack
+    novelist = Novelist(real_studio)
+    session = await novelist.start(idea="garbage in the changelog", seed=1)
+    await novelist.walk(Stage.CONCEPT_SELECTION)
+    await novelist.until("input-requested", Stage.STORY_CONCEPTION)
+
+    await stack.remove_worker("worker")
+    shutil.rmtree(stack.settings.data / "worker-genesis-worker")
+    async with producing(stack) as producer:
+        key = str(session).encode()
+        await producer.send_and_wait(topics.SESSIONS_CHANGELOG.name, b"2 0 9\n{torn", key=key)
+    await stack.add_worker("worker")
+    code, said = await genesis(stack.settings, "repair", str(session))
+
+    assert (code, "Its state is repaired (repair 1)" in said) == (0, True), said
+    asked = novelist.seen[-1]["payload"]["proposal_id"]
+    [story] = [each["payload"]["proposal"] for each in novelist.seen if each["payload"].get("task_id") == asked]
+    answer = {"stage": "STORY_CONCEPTION", "proposal_id": asked, "candidate": story["candidates"][0]["id"]}
+    await novelist.send("CONFIRM_STAGE", answer)
+    await novelist.walk(*list(Stage)[2:])
+    await novelist.finish()
+    await must_agree(real_studio, novelist)
+
+
+async def test_a_session_with_a_fork_is_marked_and_repaired(real_studio: RealStudio):
+    stack = real_studio.stack
+    novelist = Novelist(real_studio)
+    session = await novelist.start(idea="forked", seed=1)
+    await novelist.walk(Stage.CONCEPT_SELECTION)
+    await novelist.until("input-requested", Stage.STORY_CONCEPTION)
+    assert not await inconsistent(real_studio, novelist)
+
+    forged = {**novelist.seen[1], "event_id": str(uuid4()), "payload": {"stage": "PLOT_OUTLINE"}}
+    async with producing(stack) as producer:
+        await producer.send_and_wait(topics.EVENTS.name, json.dumps(forged).encode(), key=str(session).encode())
+    await eventually(lambda: inconsistent(real_studio, novelist), "the session is marked inconsistent")
+    code, said = await genesis(stack.settings, "repair", str(session))
+
+    assert (code, "no longer inconsistent" in said) == (0, True), said
+    assert not await inconsistent(real_studio, novelist)
+    await novelist.send("ABANDON_GENESIS", {})
+    await novelist.until("session-abandoned")
+    await must_agree(real_studio, novelist)
+    assert not await inconsistent(real_studio, novelist)
+
+
+@pytest.mark.parametrize(
+    ("session", "sentence"),
+    [("not-an-id", "not-an-id is not the id of a session"), (str(uuid4()), "has no event of session")],
+)
+async def test_a_session_that_is_none_is_said_to_be_none(real_studio: RealStudio, session: str, sentence: str):
+    code, said = await genesis(real_studio.stack.settings, "repair", session)
+    assert (code, sentence in said) == (1, True), said

@@ -7,12 +7,13 @@ from uuid import UUID
 import pytest
 
 from genesis import wire
+from genesis.envelope import Envelope
 from genesis.session import machine
 from genesis.session import messages as m
 from genesis.session.reasons import Reason
 from genesis.session.rules import Rules
 from genesis.session.stages import Stage
-from streams.advance import Advance, Held, advance, set_aside
+from streams.advance import Advance, Held, advance, without_state
 from streams.records import Arrived
 from tests import examples
 from tests.streams.wires import START, TRACE, arrived, broken, command, result
@@ -216,7 +217,71 @@ def test_a_bug_met_by_a_result_gets_a_dead_letter_only(monkeypatch: pytest.Monke
 
 
 def test_a_session_that_cannot_be_read_is_never_guessed():
-    done = set_aside(command(SESSION, 5, START), wire.Unreadable("not a saved session"))
+    done = without_state(command(SESSION, 5, START), b"garbage", wire.Unreadable("not a saved session"))
 
     assert (done.after, done.saves, done.events) == (None, False, ())
+    assert letter_headers(done)["dead_letter_error"] == "Unreadable"
+
+
+def repair(record: bytes, *, force: bool = False, session: UUID = SESSION) -> Arrived:
+    """What `genesis repair` sends: no number, no headers."""
+    message = m.StateRepaired(record=record.decode(), force=force)
+    envelope = Envelope(
+        examples.a_uuid("repair"), session, examples.OWNER, examples.a_uuid("repair"), examples.NOON, message
+    )
+    return arrived(session, wire.dump_envelope(envelope))
+
+
+def test_a_repair_replaces_the_state_and_sends_all_that_is_owed_without_an_event():
+    whole = after(command(SESSION, 1, START))
+
+    done = advance(repair(whole.record), None, Rules())
+
+    assert (done.outcome, done.events, done.saves) == ("repaired", (), True)
+    assert done.after is not None
+    assert wire.state_prefix(done.after.record)[1:] == (1, 3)
+    assert wire.state_hash(done.after.state) == wire.state_hash(whole.state)
+    [request] = done.requests
+    assert wire.load_request(request.value or b"").task_id in whole.state.running()
+
+
+def test_a_repair_behind_the_session_leaves_it_alone_unless_it_is_forced():
+    old = after(command(SESSION, 1, START))
+    now = after(command(SESSION, 1, START), command(SESSION, 2, m.AbandonGenesis()))
+
+    done = advance(repair(old.record), now, Rules())
+    assert (done.outcome, done.after, done.requests) == ("nothing", now, ())
+
+    forced = advance(repair(old.record, force=True), now, Rules())
+    assert forced.outcome == "repaired"
+    assert forced.after is not None
+    assert wire.state_prefix(forced.after.record)[1:] == (1, old.state.sequence)
+
+
+def test_a_repair_mends_a_session_whose_record_cannot_be_read_and_wins_over_it():
+    whole = after(command(SESSION, 1, START))
+    prefix = whole.record.replace(b" 0 3", b" 7 3").split(b"\n")[0]
+
+    done = without_state(repair(whole.record), prefix + b"\n{broken", wire.Unreadable("not a saved session"))
+
+    assert done.outcome == "repaired"
+    assert done.after is not None
+    assert wire.state_prefix(done.after.record)[1:] == (8, 3)
+
+
+@pytest.mark.parametrize("record", [b"2 0 3\n{broken", b"garbage"])
+def test_a_repair_that_cannot_be_read_becomes_a_dead_letter(record: bytes):
+    before = after(command(SESSION, 1, START))
+
+    for done in (advance(repair(record), before, Rules()), without_state(repair(record), b"", ValueError())):
+        assert (done.events, done.requests) == ((), ())
+        assert letter_headers(done)["dead_letter_error"] == "Unreadable"
+
+
+def test_a_repair_with_another_session_s_state_becomes_a_dead_letter():
+    other = advance(command(examples.a_uuid("other"), 1, START), None, Rules()).after
+    assert other is not None
+
+    done = advance(repair(other.record), after(command(SESSION, 1, START)), Rules())
+
     assert letter_headers(done)["dead_letter_error"] == "Unreadable"
