@@ -18,7 +18,7 @@ from typing import Any
 from genesis.content.catalog import CONTENT, MAX_CANDIDATES, Content
 from genesis.content.fields import FieldSpec, Item, specs
 from genesis.content.ids import CANDIDATES
-from genesis.content.paths import NUMBER, covered, covers, document, format_path, parse, whole
+from genesis.content.paths import NUMBER, Area, document, format_path, parse, whole
 from genesis.session.stages import CHOICE, Stage
 
 Json = dict[str, Any]
@@ -43,13 +43,11 @@ def keep(
     if not parent or not result:
         return tuple(result or parent)
     old, new = document(stage, parent).value, document(stage, result).value
-    wish = _Wish(
-        tuple(format_path(whole(stage, parse(each))) for each in protected),
-        None if open_paths is None else tuple(format_path(whole(stage, parse(each))) for each in open_paths),
-    )
+    opened = None if open_paths is None else _whole(stage, open_paths)
+    wish = _Wish(Area(_whole(stage, protected)), None if opened is None else Area(opened))
     model = CONTENT[stage]
     if stage in CHOICE:
-        _match_single(new, wish.open)
+        _match_single(new, opened or ())
         drafts = _merge_list(old, new, model, "", MAX_CANDIDATES[stage], wish)
     else:
         wish = replace(wish, named=frozenset(_named(old, model, wish)))
@@ -57,32 +55,30 @@ def keep(
     return tuple(model.model_validate(each) for each in drafts)
 
 
+def _whole(stage: Stage, paths: Collection[str]) -> tuple[str, ...]:
+    return tuple(format_path(whole(stage, parse(each))) for each in paths)
+
+
 @dataclass(frozen=True, slots=True)
 class _Wish:
     """What is protected and what is open; None where everything is."""
 
-    protected: tuple[str, ...]
-    open: tuple[str, ...] | None
+    protected: Area
+    open: Area | None
     named: frozenset[str] = frozenset()
     """Ids that values which are the parent's refer to."""
 
     def fixed(self, path: str) -> bool:
         """The whole value under this path is the parent's."""
-        if covered(path, self.protected):
-            return True
-        return self.open is not None and not any(covers(each, path) or covers(path, each) for each in self.open)
+        return path in self.protected or (self.open is not None and not self.open.touches(path))
 
     def opened(self, path: str) -> bool:
         """The whole value under this path may come from the result, but for what is protected in it."""
-        return self.open is None or covered(path, self.open)
-
-    def held(self, path: str) -> bool:
-        """Something at or under this path is protected."""
-        return any(covers(each, path) or covers(path, each) for each in self.protected)
+        return self.open is None or path in self.open
 
 
-def _match_single(new: list[Json], open_paths: tuple[str, ...] | None) -> None:
-    heads = {parse(each)[0] for each in open_paths or () if each}
+def _match_single(new: list[Json], open_paths: Collection[str]) -> None:
+    heads = {parse(each)[0] for each in open_paths if each}
     if len(heads) == 1 and len(new) == 1:
         new[0]["id"] = heads.pop()
 
@@ -115,11 +111,11 @@ def _merge_list(old: list[Json], new: list[Json], model: type[Item], path: str, 
         _merge_item(former[name], each, model, at[name], wish) if name in former else each
         for name, each in arrived.items()
     ]
-    held = {name for name in former if wish.held(at[name])}
+    held = {name for name in former if wish.protected.touches(at[name])}
     for name in former:
         if name in held and name not in arrived:
             _put_back(merged, former[name], list(former))
-    _in_order(merged, [name for name in former if covered(at[name], wish.protected)])
+    _in_order(merged, [name for name in former if at[name] in wish.protected])
     unheld = [each["id"] for each in reversed(merged) if each["id"] not in held]
     gone = set(sorted(unheld, key=wish.named.__contains__)[: max(0, len(merged) - cap)])
     return [each for each in merged if each["id"] not in gone]

@@ -56,9 +56,26 @@ def covers(outer: str, inner: str) -> bool:
     return inner == outer or inner.startswith(outer + "/")
 
 
-def covered(path: str, by: Iterable[str]) -> bool:
-    """True where one of these paths covers this one."""
-    return any(covers(each, path) for each in by)
+def ancestors(path: str) -> list[str]:
+    """The paths that cover this one, from the whole document to itself."""
+    tokens = path.split("/")
+    return ["/".join(tokens[:end]) for end in range(1, len(tokens) + 1)]
+
+
+class Area:
+    """What some paths name, with all that lies under them."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = frozenset(paths)
+        self._above = frozenset(each for path in self._paths for each in ancestors(path))
+
+    def __contains__(self, path: str) -> bool:
+        """True where one of the paths covers this one."""
+        return any(each in self._paths for each in ancestors(path))
+
+    def touches(self, path: str) -> bool:
+        """True where something at or under this path lies in the area."""
+        return path in self._above or path in self
 
 
 def outermost(paths: Iterable[str]) -> tuple[str, ...]:
@@ -66,8 +83,7 @@ def outermost(paths: Iterable[str]) -> tuple[str, ...]:
     seen = dict.fromkeys(paths)
     kept = []
     for path in seen:
-        tokens = path.split("/")
-        if not any("/".join(tokens[:end]) in seen for end in range(1, len(tokens))):
+        if not any(each in seen for each in ancestors(path)[:-1]):
             kept.append(path)
     return tuple(kept)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from genesis.content.catalog import Content
-from genesis.content.ids import ids_of
+from genesis.content.ids import ids_of, items
 from genesis.content.operations import MAX_VALUE, Operation, PatchRefused
 from genesis.content.outline import Outline
 from genesis.content.patch import Patched, apply_patch
@@ -274,3 +274,67 @@ def test_a_replaced_value_is_there_and_nothing_else_differs(path: str, text: str
         Stage.WORLDVIEW, op("replace", path, resolve(Stage.WORLDVIEW, (WORLD,), path)), draft=edit.candidates
     )
     assert back.candidates == (WORLD,)
+
+
+JSON = st.recursive(
+    st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "r1", "f1", "h2"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "name", "rules", "rivals", "held_by", "chapters", "cast", "no"]), inner
+        )
+    ),
+    max_leaves=6,
+)
+TOKENS = [
+    "",
+    "-",
+    "0",
+    "1",
+    "id",
+    "name",
+    "rules",
+    "r1",
+    "places",
+    "p1",
+    "held_by",
+    "chapters",
+    "h1",
+    "h2",
+    "cast",
+    "no",
+]
+POINTERS = st.lists(st.sampled_from([*TOKENS, "k1", "tags", "factions", "f1", "rivals"]), max_size=4).map(
+    lambda tokens: "".join("/" + each for each in tokens)
+)
+ANYTHING = st.one_of(
+    st.builds(op, st.sampled_from(["add", "replace", "test"]), POINTERS, JSON),
+    st.builds(lambda path: op("remove", path), POINTERS),
+    st.builds(lambda path, source: op("move", path, source=source), POINTERS, POINTERS),
+)
+
+
+@given(st.sampled_from(list(Stage)), st.booleans(), st.lists(ANYTHING, min_size=1, max_size=6))
+def test_whatever_is_sent_is_applied_or_refused_and_left_as_it_was(
+    stage: Stage, empty: bool, operations: list[Operation]
+):
+    sent = [each.model_copy(deep=True) for each in operations]
+    try:
+        edit = patched(stage, *operations, draft=() if empty else None)
+    except PatchRefused as refusal:
+        assert_told(refusal, operations)
+    else:
+        every = [
+            item.id for candidate in edit.candidates for item in (candidate, *(each for _, each in items(candidate)))
+        ]
+        assert len(every) == len(set(every))
+        assert all(every)
+    assert operations == sent
+
+
+def assert_told(refusal: PatchRefused, operations: list[Operation]) -> None:
+    assert 0 <= refusal.index < len(operations)
+    assert str(refusal).endswith(".")
