@@ -123,7 +123,8 @@ class Editor:
             container.value[token] = model().model_dump(mode="json")[token]
             self._mark(*container.path, token)
         else:
-            taken = container.value.pop(self._place(container, token, insert=False))
+            place = self._place(container, token, insert=False)
+            taken = container.value.pop(place)
             self._naming.forget(taken, container.model)
             # What is removed is nowhere; the mark says which operation it was, and that a plain list changed.
             self._mark(*container.path, *([taken["id"]] if container.model else []))

@@ -148,6 +148,8 @@ def test_a_whole_world_may_be_replaced():
         (Stage.WORLDVIEW, op("replace", "/rules/-", {"name": "x"}), "unknown_path"),
         (Stage.WORLDVIEW, op("add", "/rules/2", {"name": "x"}), "unknown_path"),
         (Stage.WORLDVIEW, op("replace", "/name/x", "x"), "unknown_path"),
+        (Stage.WORLDVIEW, op("remove", "/name/0"), "unknown_path"),
+        (Stage.WORLDVIEW, op("move", "/era", source="/name/0"), "unknown_path"),
         (Stage.WORLDVIEW, op("replace", "/rules/r1/id", "r2"), "id_fixed"),
         (Stage.WORLDVIEW, op("replace", "/rules/r1", {"id": "r2"}), "id_fixed"),
         (Stage.WORLDVIEW, op("add", "/rules/-", {"id": "r1"}), "id_twice"),
@@ -276,18 +278,16 @@ def test_a_replaced_value_is_there_and_nothing_else_differs(path: str, text: str
     assert back.candidates == (WORLD,)
 
 
+KEYS = st.sampled_from(["id", "name", "rules", "rivals", "held_by", "chapters", "cast", "no"])
+NAMES = st.sampled_from(["", "r1", "f1", "h2"])
+
+
+def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner)
+
+
 JSON = st.recursive(
-    st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.sampled_from(["", "r1", "f1", "h2"]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["id", "name", "rules", "rivals", "held_by", "chapters", "cast", "no"]), inner
-        )
-    ),
-    max_leaves=6,
+    st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | NAMES, nested, max_leaves=6
 )
 TOKENS = [
     "",
