@@ -21,7 +21,7 @@ class Happened(Frozen):
     """What all entries have in common."""
 
     at: float
-    """Seconds since the run began, by one monotonic clock."""
+    """Seconds, by one monotonic clock."""
 
 
 class Invoked(Happened):

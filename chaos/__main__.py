@@ -1,0 +1,77 @@
+"""`make chaos`: a whole studio of its own, clients, faults, and the verdict; the seed and the history are kept."""
+
+import argparse
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+import uvloop
+
+from bench.calibration import calibration
+from bench.studio import studio
+from chaos.faults import registry
+from chaos.faults.all import FAULTS
+from chaos.run import Plan, run
+from genesis.errors import GenesisError
+
+
+class UnknownFault(GenesisError):
+    """There is no such fault; `python -m chaos --list` names those there are."""
+
+
+def chosen(wanted: str) -> list[registry.Fault]:
+    """Faults by name or kind, comma-separated; `all` for all of them. Raises UnknownFault."""
+    words = [word.strip() for word in wanted.split(",") if word.strip()]
+    for word in words:
+        if word != "all" and not any(word in (fault.name, fault.kind) for fault in FAULTS.values()):
+            raise UnknownFault(f"There is no fault {word!r}; `python -m chaos --list` names those there are.")
+    found = [fault for fault in FAULTS.values() if {"all", fault.name, fault.kind} & set(words)]
+    for fault in found:
+        if fault.skipped:
+            print(f"skipped: {fault.name}: {fault.skipped}")
+    return [fault for fault in found if not fault.skipped]
+
+
+async def main(options: argparse.Namespace) -> int:
+    seed = random.randrange(2**32) if options.seed is None else options.seed
+    plan = Plan(
+        seconds=60 * options.minutes,
+        seed=seed,
+        clients=options.clients,
+        faults=chosen(options.faults),
+        provider="bench",
+        alone=options.alone,
+        calm=options.calm,
+        long=options.long,
+        rest_seconds=options.rest,
+    )
+    folder = Path(tempfile.mkdtemp(prefix="genesis-chaos-"))
+    history = folder / "history.jsonl"
+    print(f"seed {seed}; the history goes to {history}", flush=True)
+    print(calibration(), flush=True)
+    async with studio() as stack:
+        with history.open("w", encoding="utf-8") as file:
+            report = await run(stack, plan, file)
+    print("\n".join(report.lines()))
+    print(calibration())
+    return 1 if report.violations else 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--clients", type=int, default=10)
+    parser.add_argument("--faults", default="kill", help="names or kinds, comma-separated; or all")
+    parser.add_argument("--alone", action="store_true", help="each fault once, with a calm around it")
+    parser.add_argument("--calm", type=float, default=4.0, help="mean seconds between two faults")
+    parser.add_argument("--long", type=float, default=1.0, help="factor on the length of the long faults")
+    parser.add_argument("--rest", type=float, default=180.0, help="seconds to come to rest afterwards")
+    parser.add_argument("--list", action="store_true", help="name the faults and end")
+    options = parser.parse_args()
+    if options.list:
+        for fault in FAULTS.values():
+            print(f"{fault.kind:<8} {fault.name}{'  (skipped: ' + fault.skipped + ')' if fault.skipped else ''}")
+        sys.exit(0)
+    sys.exit(uvloop.run(main(options)))

@@ -1,0 +1,33 @@
+"""The faults there are, by name: what each does, and where it can't be done."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from chaos.ground import Ground
+
+Strike = Callable[[Ground], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that the nemesis may do; done when the studio has had what it needs to be whole again."""
+
+    name: str
+    strike: Strike
+    kind: str
+    """kill, freeze, link, loss or poison."""
+    skipped: str = ""
+    """Why it is not done here; empty where it is."""
+
+
+FAULTS: dict[str, Fault] = {}
+
+
+def fault(kind: str, name: str, skipped: str = "") -> Callable[[Strike], Strike]:
+    """Declares a fault under its name."""
+
+    def declare(strike: Strike) -> Strike:
+        FAULTS[name] = Fault(name, strike, kind, skipped)
+        return strike
+
+    return declare
