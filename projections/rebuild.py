@@ -82,7 +82,7 @@ async def rebuild(settings: Settings, admin_dsn: str, *, alone: bool = False, to
         if not await admin.fetchval("SELECT pg_try_advisory_lock(hashtextextended('genesis rebuild', 0))"):
             raise RebuildRunning
         first, ends = await reading.bounds(settings, EVENTS.name)
-        _demand_whole(first)
+        demand_whole(first)
         await admin.execute(f"DROP SCHEMA IF EXISTS {NEXT} CASCADE; DROP SCHEMA IF EXISTS {OLD} CASCADE")
         await schema.create(admin, NEXT)
         rebuilt = await _Rebuild(settings, admin_dsn, admin, ends, alone, told).run()
@@ -92,12 +92,13 @@ async def rebuild(settings: Settings, admin_dsn: str, *, alone: bool = False, to
         await admin.close()
 
 
-def _demand_whole(first: dict[int, int]) -> None:
+def demand_whole(first: dict[int, int]) -> None:
+    """Whoever makes something anew from genesis.events needs all of it. Raises LogIncomplete."""
     for number, offset in first.items():
         if offset > 0:
             raise LogIncomplete(
-                f"genesis.events no longer starts at offset 0 (partition {number} starts at {offset}): a rebuild "
-                "would lose what came before. Bring the topic back from a copy of the data folder."
+                f"genesis.events no longer starts at offset 0 (partition {number} starts at {offset}), so what "
+                "came before would be lost. Bring the topic back from a copy of the data folder."
             )
 
 

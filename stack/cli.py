@@ -96,20 +96,36 @@ def rebuild() -> None:
 
 @app.command()
 def repair(
-    session: Annotated[str, typer.Argument(help="Id of the session.")],
+    session: Annotated[str, typer.Argument(help="Id of the session.")] = "",
     force: Annotated[
         bool,
         typer.Option("--force", help="Take the session back to the events of the database, even if it is ahead."),
     ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="All sessions, from genesis.events; the studio must be stopped.")
+    ] = False,
 ) -> None:
     """Folds a session anew from its events: its saved state, its read models; and asks again for what it owes."""
     from stack.repair import repair as mend
+    from stack.repair_all import repair_all
 
+    if every == bool(session):
+        _fail("Name one session, or say --all for every session.")
+    if every:
+        _mend(repair_all(_settings()))
     try:
         session_id = UUID(session)
     except ValueError:
         _fail(f"{session} is not the id of a session, which looks like 9f1c6e0a-….")
     _mend(mend(_settings(), session_id, force=force))
+
+
+@app.command("restore-log")
+def restore_log() -> None:
+    """Writes genesis.events anew from the database after Kafka was lost, then repairs and rebuilds everything."""
+    from stack.restore_log import restore_log as restore
+
+    _mend(restore(_settings()))
 
 
 def _mend(work: Coroutine[Any, Any, int]) -> NoReturn:

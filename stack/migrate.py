@@ -12,7 +12,7 @@ import connectors
 from connectors.settings import Settings
 from genesis.errors import GenesisError
 from projections import schema
-from stack import postgres, secret_store
+from stack import postgres, secret_store, standstill
 
 MIGRATIONS = Path(connectors.__file__).parent / "outbox" / "migrations"
 
@@ -43,7 +43,7 @@ async def migrate(settings: Settings, *, read_models: bool = True) -> None:
 async def note_installation(settings: Settings, kafka_cluster: str) -> None:
     """Notes the partitions and the Kafka cluster at first start and refuses others later (design §7).
 
-    Raises OtherInstallation.
+    Raises OtherInstallation, and Unfinished where a command that mends was cut off.
     """
     connection = await asyncpg.connect(postgres.dsn(settings), timeout=30)
     try:
@@ -65,7 +65,12 @@ async def note_installation(settings: Settings, kafka_cluster: str) -> None:
     if noted["kafka_cluster"] != kafka_cluster:
         raise OtherInstallation(
             f"The database belongs to Kafka cluster {noted['kafka_cluster']}, but the broker is "
-            f"{kafka_cluster}; start with the broker's own data folder, or with a new database."
+            f"{kafka_cluster}; start with the broker's own data folder. If that is lost for good, "
+            "`genesis restore-log` writes the log anew from the database."
+        )
+    if command := noted.get(standstill.UNFINISHED):
+        raise standstill.Unfinished(
+            f"`{command}` was cut off; run it again, to its end, before the studio is started."
         )
 
 

@@ -5,19 +5,24 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from connectors.settings import Settings
 from genesis import topics
 from genesis.session.stages import Stage
 from projections.schema import SchemaOfAnotherRelease
+from stack import kafka
 from stack.launcher import Stack
-from stack.parts import KAFKA, POSTGRES
+from stack.migrate import OtherInstallation
+from stack.parts import APPLICATION, KAFKA, POSTGRES
 from tests.scenarios.agreement import must_agree
 from tests.scenarios.real import RealStudio
 from tests.scenarios.studio import Novelist, eventually
@@ -81,6 +86,107 @@ async def test_an_upgrade_is_cured_with_nothing_running(data_folder: Path, free_
         admin = await asyncpg.connect(stack.dsn())
         assert await admin.fetchval("SELECT count(*) FROM read.projection_positions") == 4
         await admin.close()
+
+
+@pytest.fixture
+async def own_studio(data_folder: Path, free_ports: Callable[[int], list[int]]) -> AsyncIterator[Settings]:
+    """An installation of its own, to be stopped, robbed and started again; nothing runs yet."""
+    settings = Settings(data=data_folder / "robbed", **dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
+    yield settings
+    shutil.rmtree(settings.data, ignore_errors=True)
+
+
+@asynccontextmanager
+async def started(settings: Settings) -> AsyncIterator[RealStudio]:
+    async with Stack(settings) as stack, RealStudio(stack) as studio:
+        yield studio
+
+
+async def begun(studio: RealStudio, count: int) -> list[Novelist]:
+    """Sessions at their second pause, one that is finished, one with an event in quarantine."""
+    novelists = [Novelist(studio) for _ in range(count)]
+    for number, novelist in enumerate(novelists):
+        await novelist.start(idea=f"before the loss {number}", seed=number)
+    await asyncio.gather(*(novelist.walk(Stage.CONCEPT_SELECTION) for novelist in novelists))
+    for novelist in novelists:
+        await novelist.until("input-requested", Stage.STORY_CONCEPTION)
+    return novelists
+
+
+async def gone_on(studio: RealStudio, novelist: Novelist) -> None:
+    """The session walks on from its open pause to its end, in whichever studio runs now."""
+    novelist.studio = studio
+    asked = novelist.seen[-1]["payload"]["proposal_id"]
+    [story] = [each["payload"]["proposal"] for each in novelist.seen if each["payload"].get("task_id") == asked]
+    answer = {"stage": "STORY_CONCEPTION", "proposal_id": asked, "candidate": story["candidates"][0]["id"]}
+    await novelist.send("CONFIRM_STAGE", answer)
+    await novelist.walk(*list(Stage)[2:])
+    await novelist.finish()
+    await must_agree(studio, novelist)
+
+
+async def test_everything_of_kafka_is_lost_and_comes_back_from_the_database(own_studio: Settings):
+    async with started(own_studio) as studio:
+        code, said = await genesis(own_studio, "restore-log")
+        assert (code, "The studio is running" in said) == (1, True), said
+        novelists = await begun(studio, 4)
+        finished = Novelist(studio)
+        await finished.whole_session(idea="finished before the loss", seed=9)
+        forged = {**novelists[0].seen[1], "event_id": str(uuid4()), "payload": {"stage": "PLOT_OUTLINE"}}
+        key = str(novelists[0].session).encode()
+        async with producing(studio.stack) as producer:
+            await producer.send_and_wait(topics.EVENTS.name, json.dumps(forged).encode(), key=key)
+            await producer.send_and_wait(topics.EVENTS.name, b"junk", key=key)
+        await eventually(lambda: inconsistent(studio, novelists[0]), "the session is marked inconsistent")
+    for lost in ("kafka", "worker-genesis-worker"):
+        shutil.rmtree(own_studio.data / lost)
+
+    with pytest.raises(OtherInstallation, match="genesis restore-log"):
+        await Stack(own_studio).start()
+    code, said = await genesis(own_studio, "restore-log")
+    assert (code, "messages are back in genesis.events" in said) == (0, True), said
+
+    async with started(own_studio) as studio:
+        for novelist in novelists:
+            await gone_on(studio, novelist)
+        finished.studio = studio
+        await must_agree(studio, finished)
+        admin = await asyncpg.connect(studio.stack.dsn())
+        assert await admin.fetchval("SELECT array_agg(kind ORDER BY kind) FROM read.quarantine") == [
+            "fork",
+            "unreadable",
+        ]
+        await admin.close()
+
+
+async def test_a_lost_changelog_is_filled_anew_from_the_events(real_studio: RealStudio):
+    """Its topic made anew and empty, as after a mishap of an operator."""
+    stack = real_studio.stack
+    novelists = await begun(real_studio, 3)
+    for part in APPLICATION:
+        await stack.remove_worker(part)
+    await made_anew(stack.settings, topics.SESSIONS_CHANGELOG.name)
+    code, said = await genesis(stack.settings, "repair", "--all")
+    for part in APPLICATION:
+        await stack.add_worker(part)
+    assert (code, "sessions is made anew from" in said) == (0, True), said
+    for novelist in novelists:
+        await gone_on(real_studio, novelist)
+
+
+async def made_anew(settings: Settings, topic: str) -> None:
+    admin: Any = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap(settings))
+    await admin.start()
+    try:
+        await admin.delete_topics([topic])
+
+        async def gone() -> bool:
+            return topic not in await admin.list_topics()
+
+        await eventually(gone, f"{topic} is deleted")
+    finally:
+        await admin.close()
+    await kafka.create_topics(settings)
 
 
 async def inconsistent(studio: RealStudio, novelist: Novelist) -> bool:
