@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run check test test-fast test-long docs lock format clean
+.PHONY: run check test test-fast test-long chaos docs lock format clean
 
 $(VENV)/.ready: requirements-dev.lock pyproject.toml hatch_build.py requirements.in
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +28,13 @@ test: $(VENV)/.ready
 
 test-long: $(VENV)/.ready
 	$(BIN)/pytest -q -m long
+
+# MINUTES, CLIENTS, SEED (of an earlier run), FAULTS (names or kinds, comma-separated; `python -m chaos --list`).
+MINUTES ?= 10
+CLIENTS ?= 10
+FAULTS ?= all
+chaos: $(VENV)/.ready
+	$(BIN)/python -m chaos --minutes $(MINUTES) --clients $(CLIENTS) --faults "$(FAULTS)" $(if $(SEED),--seed $(SEED))
 
 docs: $(VENV)/.ready
 	$(BIN)/python docs/generate.py

@@ -38,13 +38,19 @@ def choose(state: Session | None, chance: random.Random, hurry: bool) -> Said | 
     """One of the actions offered; None where there is nothing to do but wait."""
     offered = [each for each in available_actions(state) if each.action in WEIGHTS]
     if hurry:
-        offered = [each for each in offered if each.action in TO_THE_END]
+        # Now and then something else: what can't be confirmed as it stands must be changed first.
+        direct = [each for each in offered if each.action in TO_THE_END]
+        offered = direct if direct and chance.random() < 0.8 else [*direct, *_other_ways(offered)]
     elif all(each.action in ("abandon", "stop", "navigate") for each in offered) and chance.random() < 0.9:
         return None
     if state is None or not offered:
         return None
     [action] = chance.choices(offered, [WEIGHTS[each.action] for each in offered])
     return said(action, state, chance)
+
+
+def _other_ways(offered: list[Action]) -> list[Action]:
+    return [each for each in offered if each.action in ("navigate", "regenerate", "select")]
 
 
 def said(action: Action, state: Session, chance: random.Random) -> Said | None:

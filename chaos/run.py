@@ -23,6 +23,7 @@ from chaos.ground import Ground, NotMended
 from chaos.history import Answered, Entry, Recorder
 from chaos.history import Fault as Struck
 from chaos.novelist import Novelist
+from chaos.reader import Reader
 from genesis.errors import GenesisError
 from stack.launcher import Stack
 
@@ -119,7 +120,7 @@ async def run(stack: Stack, plan: Plan, file: IO[str] | None = None) -> Report:
             ground.notes.append(str(error))
         enough.set()
         seconds = time.monotonic() - started
-        ground.notes += await _finished(writing, plan.rest_seconds)
+        ground.notes += await _finished(writing, novelists, plan.rest_seconds)
         readers = [reader for novelist in novelists for reader in novelist.readers]
         sessions = sorted(_acknowledged(recorder.entries))
         settings = stack.settings.model_copy(update={"bootstrap": stack.bootstrap})
@@ -160,12 +161,25 @@ def _at_random(faults: Sequence[Fault], chance: random.Random) -> "itertools.rep
     return map(lambda _: chance.choice(faults), itertools.count())
 
 
-async def _finished(writing: list["asyncio.Task[None]"], seconds: float) -> list[str]:
+async def _finished(writing: list["asyncio.Task[None]"], novelists: list[Novelist], seconds: float) -> list[str]:
     """Wait for the novelists to end their last sessions; those who can't are stopped and named."""
     _, late = await asyncio.wait(writing, timeout=seconds)
     for task in late:
         task.cancel()
     outcomes = await asyncio.gather(*writing, return_exceptions=True)
     failed = [repr(each) for each in outcomes if isinstance(each, Exception)]
-    stuck = [f"{len(late)} novelists could not end their sessions within {seconds:.0f} s"] if late else []
+    stuck = [
+        f"{novelist.name} could not end session {novelist.readers[-1].session} within {seconds:.0f} s:"
+        f" {phases(novelist.readers[-1])}"
+        for novelist, task in zip(novelists, writing, strict=True)
+        if task in late and novelist.readers
+    ]
     return [*stuck, *failed]
+
+
+def phases(reader: Reader) -> str:
+    """Where a session stands, as its reader knows it."""
+    if reader.state is None:
+        return "no event seen"
+    stages = ", ".join(f"{stage} {slot.phase.name}" for stage, slot in reader.state.stages.items())
+    return f"{reader.state.status} after event {reader.last}: {stages}"

@@ -1,6 +1,6 @@
 """All faults, in the order in which they are done alone."""
 
-from chaos.faults import kills
+from chaos.faults import freezes, kills, losses, poison
 from chaos.faults.registry import FAULTS
 
-__all__ = ["FAULTS", "kills"]
+__all__ = ["FAULTS", "freezes", "kills", "losses", "poison"]
