@@ -1,4 +1,4 @@
-"""Two minutes of everything at random under people who write: nothing lost, nothing doubled (`make chaos` for more)."""
+"""Two minutes of faults at random under people who write: nothing lost, nothing doubled. `make chaos` for more."""
 
 import random
 
