@@ -3,7 +3,7 @@
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -33,8 +33,8 @@ def _folder() -> Path:
 
 
 @asynccontextmanager
-async def studio() -> AsyncIterator[Stack]:
-    """Every part started and healthy; all of it gone afterwards."""
+async def studio(kind: Callable[[Settings], Stack] = Stack) -> AsyncIterator[Stack]:
+    """Every part started and healthy; all of it gone afterwards. `kind` makes the stack of its settings."""
     folder = _folder()
     api, postgres, kafka, controller, connect = free_ports(5)
     settings = Settings(
@@ -47,7 +47,7 @@ async def studio() -> AsyncIterator[Stack]:
         bench_provider=True,
     )
     try:
-        async with Stack(settings) as stack:
+        async with kind(settings) as stack:
             yield stack
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -12,8 +12,10 @@ from bench.calibration import calibration
 from bench.studio import studio
 from chaos.faults import registry
 from chaos.faults.all import FAULTS
+from chaos.linked import LinkedStack
 from chaos.run import Plan, run
 from genesis.errors import GenesisError
+from stack.launcher import Stack
 
 
 class UnknownFault(GenesisError):
@@ -50,7 +52,8 @@ async def main(options: argparse.Namespace) -> int:
     history = folder / "history.jsonl"
     print(f"seed {seed}; the history goes to {history}", flush=True)
     print(calibration(), flush=True)
-    async with studio() as stack:
+    linked = any(fault.kind == "link" for fault in plan.faults)
+    async with studio(LinkedStack if linked else Stack) as stack:
         with history.open("w", encoding="utf-8") as file:
             report = await run(stack, plan, file)
     print("\n".join(report.lines()))
