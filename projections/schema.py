@@ -26,21 +26,29 @@ class SchemaOfAnotherRelease(GenesisError):
     genesis.events."""
 
 
+def fingerprint() -> str:
+    """What this release makes the read models of: SHA-256 of the files."""
+    return hashlib.sha256("\0".join(_sources()).encode()).hexdigest()
+
+
+def _sources() -> list[str]:
+    return [sql.read(package, "schema.sql") for package in PACKAGES]
+
+
 async def create(connection: "asyncpg.Connection[asyncpg.Record]", schema: str = "read") -> None:
     """Make the read models in `schema`, empty, if they are not there; `connection` is an administrator's.
 
     The projector owns them, the door and the sweeper may read them. Raises SchemaOfAnotherRelease where the
     schema was made of other files.
     """
-    sources = [sql.read(package, "schema.sql") for package in PACKAGES]
-    fingerprint = hashlib.sha256("\0".join(sources).encode()).hexdigest()
+    sources = _sources()
     quoted = '"' + schema.replace('"', '""') + '"'
     async with connection.transaction():
         # Two starts at once: the second waits here and then finds the schema made.
         await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('genesis read schema', 0))")
         if await connection.fetchval("SELECT to_regclass($1)", f"{quoted}.projection_schema") is not None:
             made_of = await connection.fetchval(f"SELECT fingerprint FROM {quoted}.projection_schema")
-            if made_of != fingerprint:
+            if made_of != fingerprint():
                 raise SchemaOfAnotherRelease
             return
         await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted} AUTHORIZATION {OWNER}")
@@ -48,7 +56,7 @@ async def create(connection: "asyncpg.Connection[asyncpg.Record]", schema: str =
         await connection.execute(f"SET LOCAL search_path TO {quoted}")
         for source in sources:
             await connection.execute(source)
-        await connection.execute("INSERT INTO projection_schema (fingerprint) VALUES ($1)", fingerprint)
+        await connection.execute("INSERT INTO projection_schema (fingerprint) VALUES ($1)", fingerprint())
         readers = ", ".join(READERS)
         await connection.execute(f"GRANT USAGE ON SCHEMA {quoted} TO {readers}")
         await connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {quoted} TO {readers}")

@@ -1,4 +1,4 @@
-"""The console command `genesis`: run, status, stop, demo, and what mends: rebuild."""
+"""The console command `genesis`: run, status, stop, demo; doctor; rebuild, repair, restore-log."""
 
 import asyncio
 import errno
@@ -86,6 +86,19 @@ def demo(
     from stack.demo import demo as play
 
     play(_settings(), idea=idea, ask=ask, out=out, seed=seed, url=url)
+
+
+@app.command()
+def doctor(
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Compare all commands, events, read models and saved states.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Examines the running studio: what is broken, how often, and the remedy."""
+    from stack.doctor import examine
+
+    _mend(examine(_settings(), thorough=reconcile, as_json=as_json))
 
 
 @app.command()

@@ -56,10 +56,11 @@ async def positions(connection: Connection | Pool) -> dict[int, int]:
 
 
 def _events(rows: list[asyncpg.Record]) -> list[StoredEvent]:
-    return [_event(row) for row in rows]
+    return [stored(row) for row in rows]
 
 
-def _event(row: asyncpg.Record) -> StoredEvent:
+def stored(row: asyncpg.Record) -> StoredEvent:
+    """A row of the columns that all statements of queries.sql select, in their order."""
     (event_id, event_type, event_version, aggregate_type, session_id, sequence, correlation_id, causation_id) = row[
         :8
     ]

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import shutil
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,28 +22,12 @@ from stack.launcher import Stack
 from stack.migrate import OtherInstallation
 from stack.parts import APPLICATION, KAFKA, POSTGRES
 from tests.scenarios.agreement import must_agree
+from tests.scenarios.command import PORTS, genesis
 from tests.scenarios.real import RealStudio
 from tests.scenarios.studio import Novelist, eventually
 from tests.scenarios.test_pipe import producing
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
-
-PORTS = ("postgres_port", "kafka_port", "kafka_controller_port", "connect_port", "port")
-
-
-async def genesis(settings: Settings, *arguments: str) -> tuple[int, str]:
-    """Runs the console command on this installation; its exit code and what it said."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GENESIS_")}
-    environment["GENESIS_DATA"] = str(settings.data)
-    environment |= {f"GENESIS_{name.upper()}": str(getattr(settings, name)) for name in PORTS}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "stack", *arguments),
-        env={**environment, "COLUMNS": "200"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    return process.returncode or 0, said.decode()
 
 
 async def test_the_read_models_are_rebuilt_under_open_streams(real_studio: RealStudio):
