@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connectors.providers.builtin import wishes as wishing
+from connectors.providers.builtin import feedback as wishing
 from connectors.providers.builtin.engine import Proposal, propose
 from connectors.providers.builtin.provider import readable
 from genesis.content.cast import Cast

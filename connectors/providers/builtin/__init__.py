@@ -1,1 +1,1 @@
-"""The built-in story engine: rule-based, not an AI model; its own texts, English, one genre (quiet fantasy)."""
+"""The built-in story engine: rule-based, not an AI model; its own texts, in English, a folder for each genre."""

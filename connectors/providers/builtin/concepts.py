@@ -1,126 +1,149 @@
-"""CONCEPT_SELECTION by the built-in engine: one conceit per candidate."""
+"""CONCEPT_SELECTION by the built-in engine: one premise per candidate, on different plots where there are enough."""
 
 from collections.abc import Sequence
 
-from connectors.providers.builtin import bank
+from connectors.providers.builtin.bank.shelves import Genre
+from connectors.providers.builtin.bank.tables import Premise
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import capital, familiar, fill, fit, heading
 from connectors.providers.builtin.idea import Idea
-from connectors.providers.builtin.model import GENRE, Model, conceit_of, invent, recover, wished
+from connectors.providers.builtin.model import Model
+from connectors.providers.builtin.recall import LEADS, OPPOSITIONS
 from connectors.providers.builtin.wishes import Wishes
 from genesis.content.concept import Concept
 from genesis.session.brief import Brief
 
-
-def concepts(
-    brief: Brief, idea: Idea, choice: Choice, wishes: Wishes, count: int, previous: Sequence[Concept]
-) -> tuple[Concept, ...]:
-    """So many concepts, each about something else; those of a round with feedback keep what was not named."""
-    keep = bool(previous) and wishes.any and not wishes.fresher
-    told: list[Concept] = []
-    order = _order(idea, choice, previous)
-    for place in range(count):
-        former = previous[place] if keep and place < len(previous) else None
-        conceit = conceit_of(former) if former and not choice.forbids(former.premise) else None
-        if conceit is None:
-            taken = {_id(each) for each in told}
-            conceit = next((each for each in order if each["id"] not in taken), order[place % len(order)])
-        model = invent(brief, idea, choice, place, conceit)
-        same = former if former and conceit is conceit_of(former) else None
-        if same:
-            model = recover(same, model)
-        told.append(tell(wished(model, wishes), choice, brief, wishes, place, same))
-    return tuple(told)
-
-
-def _id(concept: Concept) -> str:
-    conceit = conceit_of(concept)
-    return str(conceit["id"]) if conceit else ""
-
-
-def _order(idea: Idea, choice: Choice, previous: Sequence[Concept]) -> list[bank.Entry]:
-    """Conceits in order of fit: the idea's object first, what has been seen last."""
-    objects = {each.split(" ")[-1] for each in idea.all("objects")}
-    seen = {_id(each) for each in previous}
-
-    def rank(conceit: bank.Entry) -> tuple[bool, bool, bool]:
-        return (
-            conceit["id"] in seen,
-            choice.forbids(conceit),
-            bool(objects) and not (conceit["vessel"] in objects or conceit["open"]),
-        )
-
-    return sorted(choice.order("conceits", bank.conceits()), key=rank)
-
-
 MOTIFS = (
-    "There {X.v:is|are} {X.a}, too, of which nobody in {town} likes to speak.",
-    "People in {town} set their day by {X.a}, and do not ask why.",
+    "There {X.v:is|are} {X.a}, too, of which nobody {town.in} likes to speak.",
+    "People {town.in} set their day by {X.a}, and do not ask why.",
     "And again and again, where nobody would expect it, there {X.v:is|are} {X.a}.",
-    "Children in {town} know a rhyme about {X.a}; it has a line too few.",
+    "Children {town.in} know a rhyme about {X.a}; it has a line too few.",
 )
+HOOKS = (
+    "To {aim}, {trade.a} has to go against {house}, and against {N}, whom everybody trusts.",
+    "{L.f} means to {aim}; the one who could help is {N}, and the one who must prevent it is {N} as well.",
+)
+STAKES = (
+    "If {L.f} gives up, {house} {house.v:has|have} won for good, and {D} is never spoken of again.",
+    "To fail is to lose {D} a second time, and {town} along with {D}.",
+)
+QUESTIONS = (
+    "How much may one person ask of others in order to {aim}?",
+    "What is a thing worth that has to be paid for by those who did not want it?",
+)
+FRESH = ("It is decided not by strength but by {thing.a}, {proof.a}, and who is willing to be asked about them.",)
+
+
+def chosen_premises(
+    genre: Genre, idea: Idea, choice: Choice, count: int, seen: Sequence[str] = ()
+) -> tuple[Premise, ...]:
+    """So many premises in order of fit, on different plots where possible; what has been seen comes last."""
+    left = choice.order("premises", genre.premises)
+    plots = {plot for _, plot in idea.verbs}
+    words = {word for found in idea.found for word in found.text.split(" ") if len(word) > 3}
+    picked: list[Premise] = []
+    while left and len(picked) < count:
+        used = [each.plot for each in picked]
+
+        def merit(premise: Premise, used: Sequence[str] = used) -> tuple[bool, bool, float]:
+            text = f"{premise.hook[0]} {' '.join(premise.premise)} {' '.join(premise.slots.thing)}".casefold()
+            fit_ = 2.0 * (premise.plot in plots) + sum(word in text for word in words)
+            fit_ += 1.0 * ("thing" in premise.open and bool(idea.first("objects")))
+            return premise.id not in seen, not choice.forbids(_texts(premise)), fit_ - 1.5 * used.count(premise.plot)
+
+        best = max(left, key=merit)
+        picked.append(best)
+        left.remove(best)
+    return tuple(picked)
+
+
+def _texts(premise: Premise) -> str:
+    parts = (premise.hook, premise.premise, premise.what_if, premise.stakes, premise.opposes, premise.fresh)
+    return " ".join(each for part in parts for each in part)
+
+
+def tell(model: Model, choice: Choice, brief: Brief, wishes: Wishes, path: str) -> Concept:
+    """The model as a concept; `path` names its random streams."""
+    premise, pools = model.premise, model.genre.pools
+    sentences = list(premise.premise)
+    if model.also:
+        sentences.insert(2, _blended(model))
+    if wishes.length < 0:
+        sentences = [sentences[0], sentences[1], sentences[-1]]
+    if wishes.stranger:
+        sentences.insert(2, choice.pick(f"{path}/strange", pools.strange))
+    told = familiar(" ".join(model.say(each, 700) for each in sentences), (model.lead, model.opponent))
+    more = " ".join(["", *_proof_line(model, told), *motif_lines(model)])
+    line = choice.pick(f"{path}/lead", LEADS) if " " in model.text("site") else LEADS[0]
+    against = OPPOSITIONS[0].replace("{opposes}", choice.pick(f"{path}/opposition", premise.opposes))
+    return Concept(
+        title=_title(model, choice, path),
+        hook=model.say(choice.pick(f"{path}/hook", _own_first(premise.hook, HOOKS, path, choice)), 240),
+        premise=fit(told, 1200 - len(more)) + more,
+        lead=model.say(line, 240),
+        opposition=model.say(against, 240),
+        stakes=_stakes(model, choice, wishes, path),
+        what_if=model.say(choice.pick(f"{path}/what_if", premise.what_if), 200),
+        theme_question=model.say(
+            choice.pick(f"{path}/theme_question", _own_first(premise.question, QUESTIONS, path, choice)), 200
+        ),
+        fresh_because=model.say(
+            choice.pick(f"{path}/fresh_because", _own_first(premise.fresh, FRESH, path, choice)), 240
+        ),
+        genre=model.genre.meta.name[:60],
+        tone=tone(model, brief, choice, wishes, path),
+        tags=tuple(dict.fromkeys([*premise.tags, *(each.text[:30].casefold() for each in model.motifs)]))[:6],
+    )
+
+
+def _own_first(own: Sequence[str], shared: Sequence[str], path: str, choice: Choice) -> Sequence[str]:
+    """The premise's own texts; those that every premise shares only where its own have all been shown."""
+    fresh = choice.salts or all(choice.forbids(each) for each in own)
+    return (*own, *shared) if fresh else own
+
+
+def _title(model: Model, choice: Choice, path: str) -> str:
+    premise, pools = model.premise, model.genre.pools
+    options = [*premise.titles, *choice.order(f"{path}/titles", pools.titles)[:2]]
+    told = [heading(model.clause(each)) for each in options]
+    return choice.pick(f"{path}/title", [each for each in told if len(each) <= 80] or [told[0][:80]])
+
+
+def _stakes(model: Model, choice: Choice, wishes: Wishes, path: str) -> str:
+    own = _own_first(model.premise.stakes, STAKES, path, choice)
+    stakes = model.say(choice.pick(f"{path}/stakes", own), 240)
+    if wishes.higher:
+        higher = model.say(choice.pick(f"{path}/higher", model.genre.pools.higher), 240)
+        return f"{stakes} {higher}" if len(stakes) + len(higher) < 240 else higher
+    if wishes.mood:
+        pool = model.genre.pools.darker if wishes.mood < 0 else model.genre.pools.lighter
+        return fit(f"{stakes} {model.say(choice.pick(f'{path}/mood', pool), 160)}", 240)
+    return stakes
+
+
+def _blended(model: Model) -> str:
+    """The rule of the second premise, in the words by which it is known again."""
+    assert model.also is not None
+    return model.also.rules[0].statement
 
 
 def motif_lines(model: Model) -> list[str]:
     """A sentence for each thing that has to appear."""
-    return [fill(MOTIFS[place % 4], {**model.slots(), "X": each}) for place, each in enumerate(model.motifs)]
+    return [capital(fill(MOTIFS[place % 4], {**model.slots, "X": each})) for place, each in enumerate(model.motifs)]
 
 
 def _proof_line(model: Model, told: str) -> list[str]:
-    """A sentence for a thing that the idea names, where the conceit's premise has no room for it."""
-    if model.proof.text == model.conceit["proof"] or model.proof.text in told:
+    """A sentence for a thing that the idea names, where the premise has no room for it."""
+    proof = model.text("proof")
+    if proof in model.premise.slots.proof or proof in told:
         return []
     return [model.say("And in all of it there is one thing that nobody can explain: {proof.a}.", 120)]
 
 
-def tone(brief: Brief, choice: Choice, wishes: Wishes, place: int, former: str = "") -> str:
+def tone(model: Model, brief: Brief, choice: Choice, wishes: Wishes, path: str) -> str:
     """The tone in a few words: what the brief says, what feedback made of it."""
-    base = brief.tone or former or choice.order("tone", bank.load("stories")["tones"])[place % 5]
+    base = brief.tone or choice.pick(f"{path}/tone", model.genre.pools.tones)
     if wishes.mood:
         word = "darker" if wishes.mood < 0 else "lighter"
         base = f"{word}, {base.removeprefix('darker, ').removeprefix('lighter, ')}"
     return base[:60].rstrip(" ,")
-
-
-def tell(
-    model: Model, choice: Choice, brief: Brief, wishes: Wishes, place: int, former: Concept | None = None
-) -> Concept:
-    """The model as a concept."""
-    conceit, stories = model.conceit, bank.load("stories")
-    premise = list(conceit["premise"])
-    if wishes.length < 0:
-        premise = [premise[0], premise[1], premise[-1]]
-    if wishes.stranger:
-        premise.insert(2, choice.pick(f"strange/{place}", stories["strange"]))
-    told = familiar(" ".join(model.say(each, 700) for each in premise), (model.lead, model.opponent))
-    more = " ".join(["", *_proof_line(model, told), *motif_lines(model)])
-    stakes = model.told("stakes", 240)
-    if wishes.higher:
-        higher = model.say(choice.pick(f"higher/{place}", stories["higher"]), 240)
-        stakes = f"{stakes} {higher}" if len(stakes) + len(higher) < 240 else higher
-    elif wishes.mood < 0:
-        stakes = fit(f"{stakes} Nobody would ever know.", 240)
-    titles = [heading(model.clause(each)) for each in conceit["titles"]]
-    title = (
-        former.title
-        if former and former.title and not wishes.fresher
-        else titles[choice.between(f"title/{place}", 0, 2)]
-    )
-    lead = f"{model.lead.name}, {model.trade.form('a')} at {model.site.text} in {model.town.text}, who {model.wound}."
-    opposition = (
-        f"{model.opponent.name}, {model.office} of {model.house.text}, who {model.clause(conceit['opposes'])}."
-    )
-    return Concept(
-        title=title[:80],
-        hook=model.told("hook", 240),
-        premise=fit(told, 1200 - len(more)) + more,
-        lead=fit(lead, 240),
-        opposition=fit(opposition, 240),
-        stakes=stakes,
-        what_if=model.told("what_if", 200),
-        theme_question=model.told("question", 200),
-        fresh_because=model.told("fresh", 240),
-        genre=GENRE,
-        tone=tone(brief, choice, wishes, place, former.tone if former else ""),
-        tags=(*conceit["tags"], *(capital(each.text)[:30].lower() for each in model.motifs[:2])),
-    )

@@ -1,42 +1,56 @@
 """Agreement: articles, pronouns, verbs, possessives and capitals, for texts with slots.
 
-A slot is `{name}`, `{name.form}` or, for a verb that must agree, `{name.v:has|have}`.
+A slot is `{name}`, `{name.form}` or, for a verb that must agree, `{name.v:has|have}`; `bank/README.md` has the forms.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 Pronouns = Literal["they", "she", "he", "it"]
 
-FORMS: dict[str, tuple[str, str, str, str]] = {
-    "she": ("she", "her", "her", "herself"),
-    "he": ("he", "him", "his", "himself"),
-    "they": ("they", "them", "their", "themself"),
-    "it": ("it", "it", "its", "itself"),
+FORMS: dict[str, tuple[str, str, str, str, str]] = {
+    "she": ("she", "her", "her", "herself", "hers"),
+    "he": ("he", "him", "his", "himself", "his"),
+    "they": ("they", "them", "their", "themself", "theirs"),
+    "it": ("it", "it", "its", "itself", "its"),
 }
-"""Subject, object, possessive, reflexive."""
+"""Subject, object, possessive, reflexive, possessive standing alone."""
 
 TITLES = frozenset(
     {"dr", "mr", "mrs", "ms", "sir", "lady", "lord", "captain", "old", "aunt", "uncle", "saint", "the"}
 )
+PLURALS = frozenset(
+    {"people", "folk", "children", "men", "women", "teeth", "feet", "geese", "mice", "police", "cattle"}
+)
+SINGULAR_S = frozenset(
+    {"lens", "chaos", "cosmos", "news", "gas", "christmas", "atlas", "canvas", "mathematics", "physics"}
+)
 SMALL = frozenset({"a", "an", "and", "at", "by", "for", "from", "in", "into", "of", "on", "or", "the", "to", "with"})
 
-_SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?(?::([^|}]*)\|([^}]*))?\}")
-_AN = re.compile(r"(?:[aeio]|u(?!ni|s[aeiu]|k|t[eio])|hour|honest|honou?r|heir)", re.IGNORECASE)
-_NOT_AN = re.compile(r"(?:one\b|once|eu|ewe|ouija)", re.IGNORECASE)
+SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?(?::([^|}]*)\|([^}]*))?\}")
+PREPOSITIONS = "in|on|at|aboard|under|by|during|after|before|below|beyond|near|outside|inside|across|along"
+_NAMED = re.compile(rf"(?P<preposition>{PREPOSITIONS}|in the time of) (?P<text>.+)")
+_AN = re.compile(
+    r"(?:[aeio]|u(?!ni(?![nm])|s[aeiu]|k[aeiu]|t[eio]|biq|r[aeiou])|hour|honest|honou?r|heir\b|heirloom"
+    r"|8|11\b|18\b|[FHLMNRSX](?:-|[A-Z]\b))",
+)
+_NOT_AN = re.compile(r"(?:one\b|one-|once|eu|ewe|ouija)", re.IGNORECASE)
 
 
 def article(noun: str) -> str:
     """`a` or `an`, by the sound the noun begins with."""
-    return "an" if _AN.match(noun) and not _NOT_AN.match(noun) else "a"
+    sound = noun if noun[:2].isupper() or noun[1:2] == "-" else noun[:1].lower() + noun[1:]
+    return "an" if _AN.match(sound) and not _NOT_AN.match(noun) else "a"
 
 
 def is_plural(noun: str) -> bool:
     """True where the noun's head looks like a plural (`wardens of the chime`, `old letters`)."""
-    head = re.split(r" (?:of|in|with|for|from|at|on) ", noun.strip())[0].split(" ")[-1].casefold()
-    return (head.endswith("s") and not head.endswith(("ss", "us", "is"))) or head in ("people", "folk", "wives")
+    head = re.split(r" (?:of|in|with|for|from|at|on|who|that) ", noun.strip())[0].split(" ")[-1].casefold()
+    return (
+        head.endswith("s") and not head.endswith(("ss", "us", "is")) and head not in SINGULAR_S
+    ) or head in PLURALS
 
 
 def capital(text: str) -> str:
@@ -62,7 +76,7 @@ def heading(text: str) -> str:
 def sentences(text: str) -> str:
     """Large first letters of sentences, single spaces."""
     text = re.sub(r"[ \t]+", " ", text).strip()
-    return re.sub(r"(^|[.!?] |\n)(\w)", lambda found: found[1] + found[2].upper(), text)
+    return re.sub(r"(^|[.!?] |\.[”’] |\n)([“‘(]?)(\w)", lambda found: found[1] + found[2] + found[3].upper(), text)
 
 
 def fit(text: str, limit: int) -> str:
@@ -92,16 +106,15 @@ class Person:
 
     def form(self, name: str) -> str:
         """This person in the form that a slot asks for."""
-        subject, object_, possessive, reflexive = FORMS[self.pronouns]
+        subject, object_, possessive, reflexive, alone = FORMS[self.pronouns]
         forms = {
             "": self.name,
             "f": self.first,
-            "s": f"{self.first}'s",
+            "s": possessive_of(self.first),
             "they": subject,
-            "They": capital(subject),
             "them": object_,
             "their": possessive,
-            "Their": capital(possessive),
+            "theirs": alone,
             "themself": reflexive,
             "job": f"{article(self.job)} {self.job}",
         }
@@ -143,10 +156,18 @@ class Noun:
 
     def form(self, name: str) -> str:
         """This noun in the form that a slot asks for."""
-        if name in ("a", "A"):
-            word = self.text if is_plural(self.text) else f"{article(self.text)} {self.text}"
-            return capital(word) if name == "A" else word
-        return {"": self.text, "T": heading(self.text), "C": capital(self.text)}[name]
+        many = is_plural(self.text)
+        forms = {
+            "": self.text,
+            "a": self.text if many else f"{article(self.text)} {self.text}",
+            "the": f"the {self.text}",
+            "pl": self.text if many else plural(self.text),
+            "s": possessive_of(self.text),
+            "it": "they" if many else "it",
+            "its": "their" if many else "its",
+            "T": heading(self.text),
+        }
+        return forms[name]
 
     def verb(self, singular: str, plural: str) -> str:
         """The verb that goes with the noun's number."""
@@ -161,21 +182,55 @@ class Named:
     """As it stands inside a sentence."""
     preposition: str = "in"
 
+    @classmethod
+    def read(cls, option: str, preposition: str) -> Self:
+        """An option of the bank; `aboard the Marigold` brings its own preposition."""
+        found = _NAMED.fullmatch(option)
+        return cls(found["text"], found["preposition"]) if found else cls(option, preposition)
+
     def form(self, name: str) -> str:
         """This name in the form that a slot asks for."""
+        many = self._plural()
         forms = {
             "": self.text,
-            "C": capital(self.text),
             "T": heading(self.text),
             "in": f"{self.preposition} {self.text}",
-            "s": f"{self.text}'s",
+            "s": possessive_of(self.text),
+            "it": "they" if many else "it",
+            "its": "their" if many else "its",
         }
         return forms[name]
 
     def verb(self, singular: str, plural: str) -> str:
         """The verb that goes with the name's number."""
-        bare = self.text[4:] if self.text.startswith("the ") else self.text
-        return plural if is_plural(bare) else singular
+        return plural if self._plural() else singular
+
+    def _plural(self) -> bool:
+        if not self.text.startswith("the "):
+            return False
+        return is_plural(self.text[4:])
+
+
+def possessive_of(name: str) -> str:
+    """`Agnes's`, `the Wardens'`, `the children's`."""
+    many = is_plural(name.removeprefix("the ")) and (name.startswith("the ") or name[:1].islower())
+    return f"{name}'" if many and name.endswith("s") else f"{name}'s"
+
+
+def plural(noun: str) -> str:
+    """The plural of a regular noun; of `bell of the town` it is `bells of the town`."""
+    head, of, rest = noun.partition(" of ")
+    if head.endswith(("s", "x", "z", "ch", "sh")):
+        head += "es"
+    elif head.endswith("y") and head[-2:-1] not in "aeiou":
+        head = head[:-1] + "ies"
+    elif head.endswith("man"):
+        head = head[:-3] + "men"
+    elif head.endswith("child"):
+        head += "ren"
+    else:
+        head += "s"
+    return head + of + rest
 
 
 Slots = Mapping[str, "Person | Noun | Named | str"]
@@ -190,15 +245,17 @@ def fill(template: str, slots: Slots) -> str:
     def value(found: re.Match[str]) -> str:
         name, form, singular, plural = found.groups()
         thing = slots[name]
+        large = form is not None and form.endswith("C")
+        form = (form or "").removesuffix("C")
         if isinstance(thing, str):
-            return capital(thing) if form == "C" else thing
-        if singular is not None:
-            return thing.verb(singular, plural)
-        if form and form.endswith("C") and form != "C":
-            return capital(thing.form(form[:-1]))
-        return thing.form(form or "")
+            text = thing
+        elif singular is not None:
+            text = thing.verb(singular, plural)
+        else:
+            text = thing.form(form)
+        return capital(text) if large else text
 
-    return _SLOT.sub(value, template)
+    return SLOT.sub(value, template)
 
 
 NUMBERS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from connectors.providers.builtin import bank
+from connectors.providers.builtin.bank.shelves import lexicon
 from connectors.providers.builtin.grammar import Pronouns
 
 KINDS = ("persons", "settlements", "sites", "wilds", "objects", "creatures", "kins", "abstracts", "events")
@@ -37,6 +37,8 @@ class Idea:
     pronouns: Pronouns | None = None
     unknown: tuple[str, ...] = ()
     """Words with a meaning of their own that fill no slot, in their order."""
+    verbs: tuple[tuple[str, str], ...] = ()
+    """(verb as it stands, the plot it suggests), in their order."""
     foreign: bool = False
     """True where the words don't look like English."""
 
@@ -57,10 +59,9 @@ class Idea:
 @cache
 def kind_of_words() -> Mapping[str, str]:
     """Every word and phrase of the lexicon with its kind."""
-    lexicon = bank.load("lexicon")
     kinds: dict[str, str] = {}
     for kind in KINDS:
-        for word in lexicon[kind]:
+        for word in lexicon()[kind]:
             kinds.setdefault(word, kind)
     return kinds
 
@@ -84,10 +85,9 @@ class _Reader:
         for length in (3, 2, 1):
             phrase = " ".join(self.words[start : start + length]).casefold()
             known = len(self.words) >= start + length and (
-                _known(phrase)
-                or (length == 2 and phrase.split(" ")[1] in bank.load("lexicon")["agents"] and "persons")
+                _known(phrase) or (length == 2 and phrase.split(" ")[1] in lexicon()["agents"] and "persons")
             )
-            if known and not (length == 2 and phrase.split(" ")[0] in bank.load("lexicon")["plain"]):
+            if known and not (length == 2 and phrase.split(" ")[0] in lexicon()["plain"]):
                 one = length == 1 and known != "creatures"
                 self._take(start, length, known, _singular(phrase) if one else phrase)
                 return length
@@ -100,7 +100,7 @@ class _Reader:
         return f"{pair[0]} {_singular(pair[1])}" if both else ""
 
     def _take(self, start: int, length: int, kind: str, phrase: str) -> None:
-        adjectives = bank.load("lexicon")["adjectives"]
+        adjectives = lexicon()["adjectives"]
         first = start
         while first > 0 and self.words[first - 1].casefold() in adjectives and first - 1 not in self.used:
             first -= 1
@@ -137,10 +137,37 @@ def _known(phrase: str) -> str:
     return next((kinds[root] for root in _roots(phrase) if root in kinds), "")
 
 
+def bare(noun: str) -> str:
+    """The noun without the adjectives of the lexicon: `clockmaker` of `blind clockmaker`."""
+    words = noun.split(" ")
+    while len(words) > 1 and words[0] in lexicon()["adjectives"]:
+        words = words[1:]
+    return " ".join(words)
+
+
+def plot_of_verb(word: str) -> str:
+    """The plot that a verb in any of its forms suggests, or nothing."""
+    verbs = lexicon()["verbs"]
+    plain = word.casefold()
+    roots = [plain]
+    for end, put in (
+        ("ies", "y"),
+        ("es", ""),
+        ("s", ""),
+        ("ied", "y"),
+        ("ed", ""),
+        ("ed", "e"),
+        ("ing", ""),
+        ("ing", "e"),
+    ):
+        if plain.endswith(end) and len(plain) - len(end) > 2:
+            roots.append(plain[: -len(end)] + put)
+    return next((str(verbs[root]) for root in roots if root in verbs), "")
+
+
 def read(text: str, names: bool = True) -> Idea:
     """Read a text of the person; with `names` False capital letters mean nothing."""
-    lexicon = bank.load("lexicon")
-    plain = frozenset(lexicon["plain"])
+    plain = frozenset(lexicon()["plain"])
     lead, town = _own_names(text, plain) if names else ("", "")
     common = text
     for name in filter(None, (lead, town)):
@@ -155,14 +182,20 @@ def read(text: str, names: bool = True) -> Idea:
         if place not in reader.used
         and not re.search(r"['’]", word)
         and word.casefold() not in plain
-        and word.casefold() not in lexicon["adjectives"]
+        and word.casefold() not in lexicon()["adjectives"]
+        and not plot_of_verb(word)
     ]
     return Idea(
         found=tuple(reader.found),
         lead_name=lead,
         town_name=town,
-        pronouns=_pronouns(words, lexicon),
+        pronouns=_pronouns(words),
         unknown=tuple(dict.fromkeys(unknown)),
+        verbs=tuple(
+            (word.casefold(), plot)
+            for place, word in enumerate(words)
+            if place not in reader.used and (plot := plot_of_verb(word))
+        ),
         foreign=len(words) >= 4 and not any(word.casefold() in plain for word in words),
     )
 
@@ -193,12 +226,12 @@ def _own_names(text: str, plain: frozenset[str]) -> tuple[str, str]:
     return lead, "" if place.casefold() in plain else place
 
 
-def _pronouns(words: Iterable[str], lexicon: Mapping[str, list[str]]) -> Pronouns | None:
+def _pronouns(words: Iterable[str]) -> Pronouns | None:
     for word in words:
         plain = word.casefold()
-        if plain in lexicon["she"]:
+        if plain in lexicon()["she"]:
             return "she"
-        if plain in lexicon["he"]:
+        if plain in lexicon()["he"]:
             return "he"
         if plain in ("they", "their", "themself", "nonbinary", "non-binary"):
             return "they"

@@ -1,386 +1,207 @@
-"""The story model: lead, loss, opponent, rule, cost. Made first, read back from what was confirmed, then told."""
+"""The story model: premise, lead, loss, opponent, things, places. Made first, and told in words afterwards."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
-from connectors.providers.builtin import bank
-from connectors.providers.builtin import idea as ideas
+from connectors.providers.builtin.bank.shelves import Genre, lexicon
+from connectors.providers.builtin.bank.tables import TYPES, Culture, Premise
 from connectors.providers.builtin.choice import Choice
-from connectors.providers.builtin.grammar import Named, Noun, Person, Pronouns, Slots, capital, fill, fit, sentences
-from connectors.providers.builtin.idea import Idea
-from connectors.providers.builtin.wishes import Wishes
-from genesis.content.catalog import Content
-from genesis.content.concept import Concept
-from genesis.content.story import Story
-from genesis.content.texts import mentions
+from connectors.providers.builtin.grammar import Named, Noun, Person, Pronouns, fill, fit, sentences
+from connectors.providers.builtin.idea import Idea, bare
 from genesis.session.brief import Brief
-from genesis.session.stages import Stage
 
-GENRE = "quiet fantasy"
+Slot = Person | Noun | Named | str
 
-
-NOBODY_ELSE = Named("the others")
+NAMED = {"site": "at", "wild": "in", "event": "in", "town": "in"}
+"""Slots that hold a name, with the preposition that goes with them where the bank gives none."""
 
 
 @dataclass(frozen=True)
 class Model:
     """What a novel of this engine is about, before any of it is put into words."""
 
-    conceit: bank.Entry
-    lead: Person
-    opponent: Person
-    lost: str
-    """First name of whoever was lost."""
-    kin: Noun
-    vessel: Noun
-    proof: Noun
-    trade: Noun
-    site: Named
-    kind: Noun
-    wild: Named
-    town: Named
-    house: Named
-    office: str
-    event: Named
-    years: str
-    street: str
-    inn: str
-    wound: str
-    """What the lead did; a clause without subject."""
+    genre: Genre
+    premise: Premise
+    slots: Mapping[str, Slot]
     motifs: tuple[Noun, ...] = ()
-    other: Named = NOBODY_ELSE
-    extra: Mapping[str, Person | str] = field(default_factory=dict)
+    """Things that have to appear and that no slot holds."""
+    also: Premise | None = None
+    """A second premise that was blended in."""
 
-    def slots(self) -> Slots:
-        """Everything that a text of the bank may ask for."""
-        return {
-            "L": self.lead,
-            "N": self.opponent,
-            "D": Person(self.lost, "they"),
-            "kin": self.kin,
-            "vessel": self.vessel,
-            "proof": self.proof,
-            "trade": self.trade,
-            "craft": Noun(self.craft()),
-            "site": self.site,
-            "kind": self.kind,
-            "wild": self.wild,
-            "town": self.town,
-            "house": self.house,
-            "office": self.office,
-            "event": self.event,
-            "years": self.years,
-            "street": self.street,
-            "inn": self.inn,
-            "other": self.other,
-            "aim": "",
-            **self.extra,
-        }
+    @property
+    def lead(self) -> Person:
+        """The protagonist."""
+        return self.person("L")
 
-    def craft(self) -> str:
-        """The lead's trade as something that can be taught; a state of life cannot."""
-        trade = bare(self.trade.text)
-        return str(self.conceit["trades"][0]) if trade in bank.load("lexicon")["states"] else trade
+    @property
+    def opponent(self) -> Person:
+        """The antagonist."""
+        return self.person("N")
+
+    def person(self, part: str) -> Person:
+        """Who plays this part. Raises KeyError where nobody does."""
+        found = self.slots[part]
+        assert isinstance(found, Person)
+        return found
+
+    def text(self, slot: str) -> str:
+        """What stands in a slot, as it stands inside a sentence."""
+        found = self.slots[slot]
+        if isinstance(found, str):
+            return found
+        return found.name if isinstance(found, Person) else found.text
+
+    def having(self, **slots: Slot) -> "Model":
+        """The model with other things in these slots."""
+        return replace(self, slots={**self.slots, **slots})
 
     def clause(self, template: str) -> str:
         """A text of the bank with its slots filled, for the inside of a sentence."""
-        return fill(template, self.slots())
+        return fill(template, self.slots)
 
     def say(self, template: str, limit: int) -> str:
         """A text of the bank as sentences, within a limit of characters."""
-        return fit(sentences(self.clause(template)), limit)
-
-    def told(self, key: str, limit: int) -> str:
-        """The conceit's text of this name as sentences."""
-        return self.say(self.conceit[key], limit)
+        return fit(sentences(fill(template, self.slots)), limit)
 
 
-def bare(noun: str) -> str:
-    """The noun without the adjectives of the lexicon: `clockmaker` of `blind clockmaker`."""
-    words = noun.split(" ")
-    while len(words) > 1 and words[0] in bank.load("lexicon")["adjectives"]:
-        words = words[1:]
-    return " ".join(words)
+def invent(
+    genre: Genre, premise: Premise, brief: Brief, idea: Idea, choice: Choice, path: str, place: int = 0
+) -> Model:
+    """A model of this premise: the idea's words in the slots they fit, the rest chosen.
+
+    `path` names the random streams; `place` is the candidate's, so that names differ between candidates.
+    """
+    slots: dict[str, Slot] = {}
+    culture = choice.order("culture", genre.cultures)[place % len(genre.cultures)]
+    _things(premise, idea, choice, path, slots)
+    _places(premise, idea, choice, path, slots, culture, place)
+    for name, declared in premise.more.items():
+        own = idea.first(f"{declared.type}s") if declared.open else ""
+        option = own or choice.pick(f"{path}/{name}", declared.options)
+        if declared.type in ("event", "site", "wild") and own:
+            option = f"the {own}"
+        named = option.startswith("the ") or option[:1].isupper() or " the " in option or declared.type == "event"
+        slots[name] = Named.read(option, _preposition(option)) if named else Noun(option)
+    _people(genre, idea, choice, path, slots, culture, place)
+    house = choice.pick(f"{path}/house", premise.house.names)
+    slots["house"] = Named(fill(house[0], slots), "at")
+    slots["office"] = idea.opponent or house[1]
+    slots["other"] = Named(fill(premise.other.name, slots), "at")
+    slots["third"] = Named(fill(choice.pick(f"{path}/third", genre.factions).name, slots), "at")
+    slots["years"] = choice.pick(f"{path}/years", genre.pools.years)
+    slots["aim"] = fill(premise.aim, slots)
+    slots["plan"] = fill(premise.plan, slots)
+    slots["wound"] = fill(choice.order("wound", genre.wounds)[place % len(genre.wounds)].line, slots)
+    held = {found.text for found in slots.values() if isinstance(found, Noun)}
+    return Model(genre, premise, slots, motifs(brief, idea, held))
 
 
-def invent(brief: Brief, idea: Idea, choice: Choice, candidate: int, conceit: bank.Entry) -> Model:
-    """A model for one candidate: the idea's words in the slots they fit, the rest chosen."""
-    people = bank.load("people")
-    path = f"candidate/{candidate}"
-    lexicon = bank.load("lexicon")
-
-    kin = re.sub(r"^\w+ (?=\w)", "", idea.first("kins")) or choice.pick(f"{path}/kin", people["names"]["kins"])
-    lead = _lead(idea, choice, candidate, people)
-    used = {lead.name, *lead.name.split(" ")}
-    opponent = someone(choice, f"N/{candidate}", people, used)
-    used |= set(opponent.name.split(" "))
-    gender: Pronouns | None = "she" if kin in lexicon["kin_she"] else "he" if kin in lexicon["kin_he"] else None
-    lost = someone(choice, f"D/{candidate}", people, used, gender).first
-    vessel, proof = _things(idea, conceit)
-    event, preposition = _event(idea, choice, path, conceit)
-    chosen = choice.pick(f"{path}/house", conceit["houses"])
-    place = idea.first("settlements")
-    site = idea.first("sites")
-    wild = idea.first("wilds")
-    towns = choice.order("town", people["names"]["towns"])
-    model = Model(
-        conceit=conceit,
-        lead=lead,
-        opponent=opponent,
-        lost=lost,
-        kin=Noun(kin),
-        vessel=Noun(vessel),
-        proof=Noun(proof),
-        trade=Noun(_trade(idea) or choice.pick(f"{path}/trade", conceit["trades"])),
-        site=Named(f"the {site}") if site else Named(choice.pick(f"{path}/site", conceit["sites"])),
-        kind=Noun(place or choice.pick(f"{path}/kind", conceit["kinds"])),
-        wild=Named(f"the {wild}") if wild else Named(choice.pick(f"{path}/wild", conceit["wilds"])),
-        town=Named(idea.town_name or towns[candidate % len(towns)]),
-        house=Named(f"the {chosen[0]}"),
-        office=idea.opponent or chosen[1],
-        event=Named(event, preposition),
-        years=choice.pick(f"{path}/years", people["names"]["years"]),
-        street=choice.order("street", people["names"]["streets"])[candidate],
-        inn=choice.order("inn", people["names"]["inns"])[candidate],
-        wound="",
-        motifs=motifs(brief, idea, vessel, proof),
-        other=Named(f"the {conceit['other_name'].removeprefix('The ')}"),
-    )
-    wounds = choice.order("wound", people["wounds"])
-    return replace(model, wound=model.clause(wounds[candidate % len(wounds)]["line"]))
+def _things(premise: Premise, idea: Idea, choice: Choice, path: str, slots: dict[str, Slot]) -> None:
+    """What the premise turns on, and what proves it: the idea's objects where they fit."""
+    large = lexicon()["large"]
+    objects = [each for each in idea.all("objects") if each.split(" ")[-1] not in large]
+    own = next((each for each in objects if each.split(" ")[-1] in premise.slots.thing), "")
+    thing = own or (objects[0] if objects and "thing" in premise.open else "")
+    thing = thing or choice.pick(f"{path}/thing", premise.slots.thing)
+    rest = [each for each in objects if each != thing]
+    slots["thing"] = Noun(thing)
+    slots["proof"] = Noun(rest[0] if rest else choice.pick(f"{path}/proof", premise.slots.proof))
+    trade = _trade(idea) or choice.pick(f"{path}/trade", premise.slots.trade)
+    slots["trade"] = Noun(trade)
+    slots["craft"] = Noun(premise.slots.trade[0] if bare(trade) in lexicon()["states"] else bare(trade))
+    kin = re.sub(r"^\w+ (?=\w)", "", idea.first("kins")) or choice.pick(f"{path}/kin", premise.slots.kin)
+    slots["kin"] = Noun(kin)
 
 
 def _trade(idea: Idea) -> str:
-    bare = {"boy", "girl"}
-    people = [each for each in idea.all("persons") if each not in bare and each != idea.opponent]
+    people = [each for each in idea.all("persons") if each not in ("boy", "girl") and each != idea.opponent]
     return (people or [idea.first("descent"), idea.first("persons")])[0] or idea.first("persons")
 
 
-def _lead(idea: Idea, choice: Choice, candidate: int, people: bank.Entry) -> Person:
-    pronouns = idea.pronouns or ("he" if choice.between(f"candidate/{candidate}/pronouns", 0, 9) < 4 else "she")
-    lasts = choice.order("L/last", people["names"]["last"])
-    firsts = choice.order("L/first", people["first"][pronouns])
-    invented = f"{firsts[candidate % len(firsts)]} {lasts[candidate % len(lasts)]}"
-    name = idea.lead_name or invented
-    if " " not in name:
-        name = f"{name} {lasts[candidate % len(lasts)]}"
-    return Person(name[:60], pronouns)
-
-
-def someone(
-    choice: Choice, path: str, people: bank.Entry, used: set[str], pronouns: Pronouns | None = None
-) -> Person:
-    """Somebody whose names nobody has yet, with another initial than the others where that is possible."""
-    chosen: Pronouns = (
-        pronouns or ("she", "he", "she", "he", "she", "he", "they")[choice.between(f"{path}/pronouns", 0, 6)]
-    )
-    initials = {name[:1] for name in used}
-
-    def free(names: list[str]) -> str:
-        fresh = [name for name in names if name not in used] or names
-        return next((name for name in fresh if name[:1] not in initials), fresh[0])
-
-    first = free(choice.order(f"{path}/first", people["first"][chosen]))
-    last = free(choice.order(f"{path}/last", people["names"]["last"]))
-    return Person(f"{first} {last}", chosen)
-
-
-def _things(idea: Idea, conceit: bank.Entry) -> tuple[str, str]:
-    """What the conceit turns on, and what proves the wrong: the idea's objects where they fit."""
-    large = bank.load("lexicon")["large"]
-    objects = [each for each in idea.all("objects") if each.split(" ")[-1] not in large]
-    own = next((each for each in objects if each.split(" ")[-1] == conceit["vessel"]), "")
-    vessel = own or (objects[0] if objects and conceit["open"] else conceit["vessel"])
-    rest = [each for each in objects if each != vessel]
-    return vessel, rest[0] if rest else conceit["proof"]
-
-
-def _event(idea: Idea, choice: Choice, path: str, conceit: bank.Entry) -> tuple[str, str]:
-    named = idea.first("events")
-    if named:
-        return f"the {named}", bank.load("lexicon")["events"][named]
-    event = choice.pick(f"{path}/event", conceit["events"])
-    return event, _preposition(event)
+def _places(
+    premise: Premise, idea: Idea, choice: Choice, path: str, slots: dict[str, Slot], culture: Culture, place: int
+) -> None:
+    for slot in ("site", "wild", "event"):
+        own = idea.first(f"{TYPES[slot]}s")
+        option = f"the {own}" if own else choice.pick(f"{path}/{slot}", getattr(premise.slots, slot))
+        slots[slot] = Named.read(option, _preposition(option) if slot == "event" else NAMED[slot])
+    slots["kind"] = Noun(idea.first("settlements") or choice.pick(f"{path}/kind", premise.slots.kind))
+    towns = choice.order(f"town/{culture.id}", culture.towns)
+    slots["town"] = Named.read(idea.town_name or towns[place % len(towns)], "in")
+    slots["street"] = choice.order("street", culture.streets)[place % len(culture.streets)]
+    slots["inn"] = choice.order("inn", culture.inns)[place % len(culture.inns)]
 
 
 def _preposition(event: str) -> str:
-    return str(bank.load("lexicon")["events"].get(event.split(" ")[-1], "at the time of"))
+    return str(lexicon()["events"].get(event.split(" ")[-1], "at the time of"))
 
 
-def motifs(brief: Brief, idea: Idea, *taken: str) -> tuple[Noun, ...]:
+def _people(
+    genre: Genre, idea: Idea, choice: Choice, path: str, slots: dict[str, Slot], culture: Culture, place: int
+) -> None:
+    pronouns: Pronouns = idea.pronouns or (
+        "she" if choice.between(f"{path}/pronouns", 0, 9) < genre.meta.she else "he"
+    )
+    lasts = choice.order("L/last", culture.last)
+    firsts = choice.order("L/first", getattr(culture, pronouns))
+    name = idea.lead_name or firsts[place % len(firsts)]
+    if " " not in name:
+        name = f"{name} {lasts[place % len(lasts)]}"
+    slots["L"] = Person(name[:60], pronouns)
+    used = set(name.split(" "))
+    opponent = someone(culture, choice, f"{path}/N", used)
+    slots["N"] = opponent
+    used |= set(opponent.name.split(" "))
+    kin = slots["kin"]
+    assert isinstance(kin, Noun)
+    gender: Pronouns | None = (
+        "she" if kin.text in lexicon()["kin_she"] else "he" if kin.text in lexicon()["kin_he"] else None
+    )
+    absent = someone(culture, choice, f"{path}/D", used, gender)
+    slots["D"] = Person(absent.first, absent.pronouns)
+
+
+def someone(
+    culture: Culture, choice: Choice, path: str, used: Iterable[str], pronouns: Pronouns | None = None
+) -> Person:
+    """Somebody whose names nobody has yet, with another initial than the others where that is possible."""
+    kinds: tuple[Pronouns, ...] = ("she", "he", "she", "he", "she", "he", "they")
+    chosen: Pronouns = pronouns or kinds[choice.between(f"{path}/pronouns", 0, 6)]
+    taken = set(used)
+    initials = {name[:1] for name in taken}
+
+    def free(names: list[str]) -> str:
+        fresh = [name for name in names if name not in taken] or names
+        return next((name for name in fresh if name[:1] not in initials), fresh[0])
+
+    first = free(choice.order(f"{path}/first", getattr(culture, chosen)))
+    last = free(choice.order(f"{path}/last", culture.last))
+    return Person(f"{first} {last}", chosen)
+
+
+def motifs(brief: Brief, idea: Idea, taken: Iterable[str]) -> tuple[Noun, ...]:
     """Things that have to appear: what must be had, and what the idea names and no slot holds."""
-    wanted = []
-    for wish in brief.must_have:
-        phrase = re.sub(r"^(?:an?|the|some) ", "", wish.strip(" .!?"), flags=re.IGNORECASE)
-        if phrase and len(phrase.split()) <= 5 and len(phrase) <= 48:
-            wanted.append(phrase)
-    wanted += [each for each in (*idea.all("creatures"), *idea.all("objects")) if each not in taken]
-    return tuple(Noun(each) for each in dict.fromkeys(wanted) if each not in taken)[:4]
+    held = set(taken)
+    wanted = [phrase for wish in brief.must_have if (phrase := thing_of(wish))]
+    wanted += [each for each in (*idea.all("creatures"), *idea.all("objects")) if each not in held]
+    return tuple(Noun(each) for each in dict.fromkeys(wanted) if each not in held)[:4]
 
 
-def wished(model: Model, wishes: Wishes) -> Model:
-    """The model with what the person asked for."""
-    changes: dict[str, object] = {}
-    lead = model.lead
-    if wishes.pronouns:
-        lead = replace(lead, pronouns=wishes.pronouns)
-    opponent = model.opponent
-    for old, new in wishes.renames:
-        if old == "lead" or old.casefold() in (lead.name.casefold(), lead.first.casefold()):
-            lead = replace(lead, name=_renamed(lead, new))
-        elif old == "villain" or old.casefold() in (opponent.name.casefold(), opponent.first.casefold()):
-            opponent = replace(opponent, name=_renamed(opponent, new))
-        elif old.casefold() == model.lost.casefold():
-            changes["lost"] = new.split(" ")[0]
-        elif old.casefold() == model.town.text.casefold():
-            changes["town"] = Named(new)
-    if wishes.job:
-        changes["trade"] = Noun(wishes.job)
-    if wishes.town:
-        changes["town"] = Named(wishes.town)
-    if wishes.place:
-        read = ideas.read(wishes.place, names=False)
-        if read.first("settlements"):
-            changes["kind"] = Noun(read.first("settlements"))
-        if read.first("sites"):
-            changes["site"] = Named(f"the {read.first('sites')}")
-        if read.first("wilds"):
-            changes["wild"] = Named(f"the {read.first('wilds')}")
-    if wishes.add:
-        changes["motifs"] = (*model.motifs, *(Noun(each) for each in wishes.add))[:4]
-    if lead.pronouns != model.lead.pronouns:
-        wound = next((each for each in wounds_of(model) if each[0] == model.wound), None)
-        changed = replace(model, lead=lead)
-        if wound:
-            changes["wound"] = changed.clause(wound[1]["line"])
-    return replace(model, lead=lead, opponent=opponent, **changes)  # type: ignore[arg-type]
+def thing_of(wish: str) -> str:
+    """The thing that a wish names, without its article; nothing where it is more than a thing."""
+    phrase = re.sub(r"^(?:an?|the|some) ", "", wish.strip(" .!?"), flags=re.IGNORECASE)
+    return phrase if phrase and len(phrase.split()) <= 5 and len(phrase) <= 48 else ""
 
 
-def _renamed(person: Person, new: str) -> str:
-    words = person.name.split(" ")
-    return new if " " in new or len(words) < 2 else " ".join((new, *words[1:]))
+def culture_of(model: Model, choice: Choice) -> Culture:
+    """The culture that the model's names come from, as far as they tell."""
+    names = set(f"{model.lead.name} {model.opponent.name} {model.text('D')}".split(" "))
+    town = model.text("town")
 
+    def common(culture: Culture) -> int:
+        own = {*culture.she, *culture.he, *culture.they, *culture.last}
+        return len(names & own) + 2 * any(town in each for each in culture.towns)
 
-def wounds_of(model: Model) -> list[tuple[str, bank.Entry]]:
-    """The bank's wounds as this model's lead would be said to have them."""
-    return [(model.clause(wound["line"]), wound) for wound in bank.load("people")["wounds"]]
-
-
-_LEAD = re.compile(
-    r"^(?P<name>[^,;]+), (?:an? )?(?P<trade>[^,;]+?)(?: at (?P<site>the [^,;]+?))?(?: in (?P<town>[^,;]+?))?"
-    r", who (?P<wound>.+?)\.?$"
-)
-_OPPOSITION = re.compile(r"^(?P<name>[^,;]+), (?:the )?(?P<office>[^,;]+?) of (?P<house>(?:the )?[^,;]+), who ")
-_PREMISE = re.compile(r"\bIn (?P<town>[^,.]+), an? (?P<kind>[^,.]+?) at the edge of (?P<wild>[^,.]+), ")
-_EVENT = re.compile(r"\b(?P<years>(?:[\w-]+ )?years) after (?P<event>the (?:[^\s,.]+ ?){1,5})[,.]", re.IGNORECASE)
-_KIN = re.compile(r"\b(?:[Hh]er|[Hh]is|[Tt]heir) (?P<kin>[a-zéà-]+) (?P<lost>[A-ZÀ-Þ][\w'’-]*)")
-
-
-def recover(concept: Concept, base: Model) -> Model:
-    """The base with everything that can be read out of a concept, whoever wrote it."""
-    changes: dict[str, object] = {}
-    name = concept.lead.split(",")[0].strip()
-    if name and len(name.split(" ")) <= 5:
-        changes["lead"] = Person(name[:60], _pronouns_in(concept, name) or base.lead.pronouns)
-    if found := _LEAD.match(concept.lead.strip()):
-        changes["trade"] = Noun(found["trade"])
-        changes["wound"] = found["wound"]
-        if found["site"]:
-            changes["site"] = Named(found["site"])
-        if found["town"]:
-            changes["town"] = Named(found["town"])
-    opponent = concept.opposition.split(",")[0].strip()
-    if found := _OPPOSITION.match(concept.opposition.strip()):
-        changes["house"] = Named(found["house"])
-        changes["office"] = found["office"]
-    if opponent and len(opponent.split(" ")) <= 4 and opponent[:1].isupper():
-        changes["opponent"] = Person(opponent, pronouns_of_name(opponent) or base.opponent.pronouns)
-    if found := _PREMISE.search(concept.premise):
-        changes["town"] = Named(found["town"])
-        changes["kind"] = Noun(found["kind"])
-        changes["wild"] = Named(found["wild"])
-    if found := _EVENT.search(concept.premise):
-        changes["years"] = found["years"].lower()
-        kept = base.event if base.event.text == found["event"] else None
-        changes["event"] = kept or Named(found["event"], _preposition(found["event"]))
-    for found in _KIN.finditer(concept.premise):
-        if found["kin"] in bank.load("lexicon")["kins"]:
-            changes["kin"] = Noun(found["kin"])
-            changes["lost"] = found["lost"]
-            break
-    if base.conceit["open"] and (vessel := _vessel(concept, base)):
-        changes["vessel"] = Noun(vessel)
-    return replace(base, **changes)  # type: ignore[arg-type]
-
-
-def _vessel(concept: Concept, base: Model) -> str:
-    before, after = base.conceit["what_if"].split("{vessel.a}")
-    pattern = re.escape(before) + r"(?:an? )?(?P<vessel>.+?)" + re.escape(after)
-    found = re.match(pattern, concept.what_if)
-    return found["vessel"] if found else ""
-
-
-def _pronouns_in(concept: Concept, name: str) -> Pronouns | None:
-    text = f" {concept.lead} {concept.hook} ".casefold()
-    counts: dict[Pronouns, int] = {
-        "she": len(re.findall(r"\b(?:she|her|herself)\b", text)),
-        "he": len(re.findall(r"\b(?:he|his|him|himself)\b", text)),
-        "they": len(re.findall(r"\b(?:they|their|themself)\b", text)),
-    }
-    best = max(counts, key=lambda each: counts[each])
-    return best if counts[best] else pronouns_of_name(name)
-
-
-def pronouns_of_name(name: str) -> Pronouns | None:
-    """The pronouns that the bank gives this first name, if it knows it."""
-    firsts = bank.load("people")["first"]
-    kinds: tuple[Pronouns, ...] = ("she", "he", "they")
-    return next((each for each in kinds if name.split(" ")[0] in firsts[each]), None)
-
-
-def conceit_of(concept: Concept) -> bank.Entry | None:
-    """The bank's conceit that a concept tells; None where it is nobody's but its writer's."""
-    text = f"{concept.hook} {concept.premise} {concept.what_if}"
-    signed = [each for each in bank.conceits() if any(mentions(text, sign) for sign in each["signs"])]
-    return max(signed, key=lambda each: _common(text, each), default=None)
-
-
-def _common(text: str, conceit: bank.Entry) -> int:
-    own = set(re.findall(r"[a-z]{4,}", " ".join([conceit["hook"], *conceit["premise"], conceit["what_if"]])))
-    return len(own & set(re.findall(r"[a-z]{4,}", text.casefold())))
-
-
-def lead_of_story(story: Story, model: Model) -> Person:
-    """The lead as the story calls her, him or them; a name changed there by hand counts."""
-    if model.lead.first in story.synopsis:
-        return model.lead
-    found = re.search(r"\b([A-ZÀ-Þ][\w'’-]+ [A-ZÀ-Þ][\w'’-]+), ", story.synopsis)
-    return replace(model.lead, name=found[1]) if found else model.lead
-
-
-def established(brief: Brief, idea: Idea, choice: Choice, confirmed: Mapping[Stage, Content]) -> tuple[Model, bool]:
-    """The model that the confirmed stages tell, and whether the concept is one of the engine's own."""
-    concept = confirmed.get(Stage.CONCEPT_SELECTION)
-    conceits = bank.conceits()
-    found = conceit_of(concept) if isinstance(concept, Concept) else None
-    conceit = found or choice.pick("conceit", conceits)
-    model = invent(brief, idea, choice, 0, conceit)
-    if isinstance(concept, Concept):
-        model = recover(concept, model)
-    story = confirmed.get(Stage.STORY_CONCEPTION)
-    if isinstance(story, Story):
-        model = replace(model, lead=lead_of_story(story, model))
-    return model, found is not None or concept is None
-
-
-def with_aim(model: Model) -> Model:
-    """The model with the lead's aim and the plan in words, for texts that name them."""
-    aim = model.clause(model.conceit["aim"])
-    plan = model.clause(model.conceit["plan"])
-    return replace(model, extra={**model.extra, "aim": aim, "plan": plan})
-
-
-def capitalised(text: str) -> str:
-    """A clause as a sentence without its full stop."""
-    return capital(text.strip().rstrip("."))
+    ordered = choice.order("culture", model.genre.cultures)
+    return max(ordered, key=common)

@@ -1,14 +1,15 @@
-"""STORY_CONCEPTION by the built-in engine: different ways through the same conceit."""
+"""STORY_CONCEPTION by the built-in engine: different turns of the same premise."""
 
 from collections.abc import Sequence
 from typing import Literal
 
-from connectors.providers.builtin import bank
+from connectors.providers.builtin.bank.tables import Turn
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.concepts import motif_lines
 from connectors.providers.builtin.grammar import familiar, fit, heading
 from connectors.providers.builtin.idea import Idea
-from connectors.providers.builtin.model import Model, with_aim
+from connectors.providers.builtin.model import Model
+from connectors.providers.builtin.says import says
 from connectors.providers.builtin.wishes import Ending, Wishes
 from genesis.content.concept import Concept
 from genesis.content.story import Story
@@ -28,6 +29,10 @@ AUDIENCES: tuple[tuple[str, Audience], ...] = (
     ("adult", "adult"),
 )
 
+ENDINGS: tuple[Ending, ...] = ("bittersweet", "happy", "open", "tragic")
+DARK = ("dark", "grim", "bleak", "tragic", "noir", "horror")
+LIGHT = ("light", "funny", "humor", "humour", "cosy", "cozy", "hopeful", "warm", "uplifting")
+
 
 def audience_of(text: str) -> Audience | None:
     """The audience that a word of the brief means; None where it means none."""
@@ -35,36 +40,104 @@ def audience_of(text: str) -> Audience | None:
     return next((audience for word, audience in AUDIENCES if word in plain), None)
 
 
-def path_of(story: Story) -> bank.Entry | None:
-    """The bank's way of telling that a story follows; None where it is its writer's own."""
-    paths: list[bank.Entry] = bank.load("stories")["paths"]
-    return next((each for each in paths if any(sign in story.synopsis for sign in each["signs"])), None)
+def turns_for(model: Model, choice: Choice, count: int, seen: Sequence[Turn | None] = ()) -> list[Turn]:
+    """So many turns of the premise's plot, those not seen before first."""
+    ordered = choice.order("turns", model.genre.turns_of(model.premise.plot))
+    ids = {each.id for each in seen if each}
+    ordered.sort(key=lambda each: each.id in ids)
+    return [ordered[place % len(ordered)] for place in range(count)]
 
 
-def stories(
+def tell(
+    model: Model,
+    turn: Turn,
+    choice: Choice,
     brief: Brief,
     idea: Idea,
-    choice: Choice,
     wishes: Wishes,
-    count: int,
-    model: Model,
     concept: Concept | None,
-    previous: Sequence[Story],
-) -> tuple[Story, ...]:
-    """So many stories, each with another way through the middle and, unless one was asked for, another end."""
-    paths = choice.order("paths", bank.load("stories")["paths"])
-    if previous and not wishes.any:
-        seen = [each for each in map(path_of, previous) if each]
-        paths.sort(key=lambda each: each in seen)
-    told: list[Story] = []
-    for place in range(count):
-        former = previous[place] if wishes.any and place < len(previous) else None
-        path = (path_of(former) if former else None) or paths[place % len(paths)]
-        told.append(_tell(brief, idea, choice, wishes, place, model, concept, path, former))
-    return tuple(told)
+    place: int = 0,
+    former: Story | None = None,
+) -> Story:
+    """The model as a story with this turn; `former` is the story it revises."""
+    path = f"s/{place}"
+    genre, premise = model.genre, model.premise
+    kind = _ending(wishes, place, turn, concept, former)
+    ending = model.say(choice.pick(f"{path}/ending", getattr(premise.endings, kind)), 400)
+    said = model.having(**says(model, choice, ending=ending))
+    parts = _parts(said, turn, choice, path, place)
+    parts[1] = " ".join([parts[1], *motif_lines(model)[:2]])
+    if wishes.length < 0:
+        del parts[3]
+    parts = _within(parts, 2400)
+    chapters, words = _size(brief, wishes, turn, former)
+    themes = [said.say(each, 160) for each in premise.themes]
+    themes += [f"{each.capitalize()}, and what it is worth" for each in idea.all("abstracts")[:2]]
+    red = [*choice.order(f"{path}/red_lines", genre.pools.red_lines)[:4], *(each[:120] for each in brief.avoid[:4])]
+    return Story(
+        title=_title(model, choice, path, concept, place),
+        synopsis=familiar("\n\n".join(parts), [said.person(part) for part in "LNAMRW"]),
+        themes=tuple(themes[:4]),
+        promise=said.say(choice.pick(f"{path}/promise", turn.promise), 300),
+        red_lines=tuple(red),
+        ending=ending,
+        ending_kind=kind,
+        pov=wishes.pov or (former.pov if former else choice.pick(f"{path}/pov", turn.povs)),
+        tense=wishes.tense or (former.tense if former else "past"),
+        style=said.say(choice.pick(f"{path}/style", genre.pools.styles), 300),
+        audience=audience_of(brief.audience) or (former.audience if former else "adult"),
+        target_chapters=chapters,
+        target_words=words,
+    )
 
 
-def _ending(wishes: Wishes, place: int, path: bank.Entry, concept: Concept | None, former: Story | None) -> Ending:
+AGAINST = (
+    "It has a price, and the price shows early: {price}. {N} answers each step with one of {N.their} own: {blow1}; "
+    "{blow2}.",
+    "Nothing of it comes free. First {price}; then, in short order, {blow1}, and {blow2}.",
+)
+ALONE = (
+    "Then {blow3}. What {L.f} has left is {A}, whom {L.they} {L.v:has|have} not treated well, and one more thing "
+    "that nobody else has put together: {sign4}.",
+    "Then everything happens at once: {blow3}; and in the midst of it comes the last thing, {sign4}. {A} stays, and "
+    "of all the others only {W}.",
+)
+OUT = (
+    "So {L.f} sets out to {plan}, in the open this time, with {R} of all people holding the door.",
+    "There is one way left, and it needs more than one: to {plan}. They set out before anyone can count them.",
+)
+
+
+def _parts(said: Model, turn: Turn, choice: Choice, path: str, place: int) -> list[str]:
+    """The synopsis in five paragraphs; every other candidate goes by the strokes and the price, not by the search."""
+    plot = said.genre.plots[said.premise.plot]
+    opening = said.say(choice.pick(f"{path}/opening", plot.opening), 700)
+    if place % 2:
+        return [
+            opening,
+            said.say(choice.pick(f"{path}/middle", AGAINST), 520),
+            said.say(turn.middle, 520),
+            said.say(choice.pick(f"{path}/dark", ALONE), 460),
+            said.say(choice.pick(f"{path}/close", OUT), 420),
+        ]
+    return [
+        opening,
+        said.say(choice.pick(f"{path}/middle", plot.middle), 640),
+        said.say(turn.middle, 520),
+        said.say(choice.pick(f"{path}/dark", plot.dark), 460),
+        said.say(choice.pick(f"{path}/close", plot.close), 420),
+    ]
+
+
+def _within(parts: list[str], limit: int) -> list[str]:
+    """The paragraphs, the longest cut by a sentence as often as is needed to keep a limit."""
+    while sum(map(len, parts)) + 2 * len(parts) > limit:
+        longest = max(range(len(parts)), key=lambda place: len(parts[place]))
+        parts[longest] = fit(parts[longest], len(parts[longest]) - 1)
+    return parts
+
+
+def _ending(wishes: Wishes, place: int, turn: Turn, concept: Concept | None, former: Story | None) -> Ending:
     if wishes.ending:
         return wishes.ending
     if wishes.mood:
@@ -72,82 +145,33 @@ def _ending(wishes: Wishes, place: int, path: bank.Entry, concept: Concept | Non
     if former:
         return former.ending_kind
     tone = concept.tone.casefold() if concept else ""
-    if any(word in tone for word in ("dark", "grim", "bleak", "tragic")):
-        return ("tragic", "bittersweet", "tragic")[place]
-    if any(word in tone for word in ("light", "funny", "humor", "humour", "cosy", "cozy", "hopeful")):
-        return ("happy", "bittersweet", "happy")[place]
-    kind: Ending = path["ending"]
-    return kind
+    if any(word in tone for word in DARK):
+        return ("tragic", "bittersweet", "tragic")[place % 3]
+    if any(word in tone for word in LIGHT):
+        return ("happy", "bittersweet", "happy")[place % 3]
+    return turn.ending
 
 
-def _size(brief: Brief, wishes: Wishes, path: bank.Entry, former: Story | None) -> tuple[int, int]:
+def _title(model: Model, choice: Choice, path: str, concept: Concept | None, place: int) -> str:
+    own = [heading(model.clause(each)) for each in model.premise.titles]
+    if concept and concept.title:
+        if place == 0 and f"{path}/title" not in choice.salts:
+            return concept.title
+        own = [each for each in own if each != concept.title] or own
+    return choice.pick(f"{path}/title", [each for each in own if len(each) <= 80] or [own[0][:80]])
+
+
+def _size(brief: Brief, wishes: Wishes, turn: Turn, former: Story | None) -> tuple[int, int]:
     chapters, words = brief.target_chapters, brief.target_words
     if former:
-        chapters, words = chapters or former.target_chapters, words or former.target_words
+        chapters, words = former.target_chapters or chapters, former.target_words or words
     if wishes.length and not (wishes.chapters or wishes.words):
         factor = 0.75 if wishes.length < 0 else 1.25
-        chapters, words = max(1, round((chapters or path["chapters"]) * factor)), round(words * factor)
+        chapters, words = max(1, round((chapters or turn.chapters) * factor)), round(words * factor)
     chapters, words = wishes.chapters or chapters, wishes.words or words
     if not chapters:
-        chapters = round(words / WORDS_PER_CHAPTER) if words else path["chapters"]
+        chapters = round(words / WORDS_PER_CHAPTER) if words else turn.chapters
     chapters = min(60, max(1, chapters))
     if not words or (wishes.chapters and not wishes.words and not brief.target_words):
         words = chapters * WORDS_PER_CHAPTER
     return chapters, min(300_000, words, chapters * 20_000)
-
-
-def _tell(
-    brief: Brief,
-    idea: Idea,
-    choice: Choice,
-    wishes: Wishes,
-    place: int,
-    model: Model,
-    concept: Concept | None,
-    path: bank.Entry,
-    former: Story | None,
-) -> Story:
-    model = with_aim(model)
-    conceit = model.conceit
-    ending_kind = _ending(wishes, place, path, concept, former)
-    parts = [_part(model, path[key]) for key in ("opening", "middle", "dark", "close")]
-    parts[1] = " ".join([parts[1], *motif_lines(model)[:2]])
-    if wishes.length < 0:
-        del parts[2]
-    synopsis = familiar("\n\n".join(parts), (model.lead, model.opponent))
-    themes = list(conceit["themes"])
-    themes += [f"{each.capitalize()}, and what it is worth" for each in idea.all("abstracts")[:1]]
-    titles = choice.order("titles", [heading(model.clause(each)) for each in conceit["titles"]])
-    title = (
-        former.title if former else concept.title if concept and place == 0 and concept.title else titles[place % 3]
-    )
-    if concept and place and not former and title == concept.title:
-        title = titles[(place + 1) % 3]
-    chapters, words = _size(brief, wishes, path, former)
-    red_lines = list(bank.load("stories")["red_lines"]) + [f"{each}"[:120] for each in brief.avoid[:4]]
-    audience = audience_of(brief.audience) or (former.audience if former else "adult")
-    return Story(
-        title=title[:80],
-        synopsis=fit(synopsis, 2400),
-        themes=tuple(model.say(each, 160) for each in themes[:4]),
-        promise=model.say(path["promise"], 300),
-        red_lines=tuple(red_lines[:8]),
-        ending=model.told(f"end_{ending_kind}", 400),
-        ending_kind=ending_kind,
-        pov=wishes.pov or (former.pov if former else choice.pick(f"pov/{path['id']}", path["povs"])),
-        tense=wishes.tense or (former.tense if former else "past"),
-        style=model.say(path["style"], 300),
-        audience=audience,
-        target_chapters=chapters,
-        target_words=words,
-    )
-
-
-def _part(model: Model, text: str) -> str:
-    """One paragraph of the synopsis; the conceit's own texts stand in it under their keys."""
-    conceit = model.conceit
-    for key in ("trigger", "first_try", "midpoint", "climax"):
-        text = text.replace(f"{{{key}}}", conceit[key])
-    for number, clue in enumerate(conceit["clues"], 1):
-        text = text.replace(f"{{clue{number}}}", clue)
-    return model.say(text.replace("{wound}", model.wound), 1000)

@@ -1,105 +1,182 @@
-"""WORLDVIEW by the built-in engine: the world that the confirmed concept and story need."""
+"""WORLDVIEW by the built-in engine: what the premise brings of its own, filled up from the genre's pools."""
 
-from dataclasses import replace
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, get_args
 
-from connectors.providers.builtin import bank
 from connectors.providers.builtin import idea as ideas
+from connectors.providers.builtin.bank.tables import Faction as FactionEntry
+from connectors.providers.builtin.bank.tables import House, Role
+from connectors.providers.builtin.bank.tables import Lore as LoreEntry
+from connectors.providers.builtin.bank.tables import Place as PlaceEntry
+from connectors.providers.builtin.bank.tables import Rule as RuleEntry
 from connectors.providers.builtin.choice import Choice
-from connectors.providers.builtin.grammar import Named, Noun, capital, fit, heading, sentences
+from connectors.providers.builtin.grammar import Named, Noun, capital, fill, fit, heading, sentences
 from connectors.providers.builtin.model import Model
 from connectors.providers.builtin.wishes import Wishes
 from genesis.content.world import Faction, Lore, Place, Rule, World
 
-ROLES = ("work", "home", "seat", "common", "wild", "under")
-"""What the places of a world are for, in the bank's order."""
+ROLES: tuple[Role, ...] = get_args(Role)
+PREPOSITIONS = {"building": "at", "other": "at", "settlement": "in", "region": "in", "wild": "in"}
+"""What goes before the name of a place where the bank doesn't say."""
 
 
-def world(model: Model, choice: Choice, wishes: Wishes) -> World:
-    """The world of this model; its first faction guards the secret, its second wants it known."""
-    conceit = model.conceit
-    league = choice.pick("league", bank.load("people")["names"]["leagues"])
-    factions = (
-        Faction(
-            id="f1",
-            name=heading(model.house.text)[:60],
-            goal=model.told("house_goal", 200),
-            method=model.told("house_method", 200),
-            resource=model.told("house_resource", 160),
-            secret=model.told("house_secret", 200),
-            rivals=("f2",),
-        ),
-        Faction(
-            id="f2",
-            name=capital(model.other.text)[:60],
-            goal=model.told("other_goal", 200),
-            method=model.told("other_method", 200),
-            resource=model.told("other_resource", 160),
-            secret=model.told("other_secret", 200),
-            rivals=("f1",),
-        ),
-        Faction(id="f3", name=f"The {league}", **_league(model)),
+def tell(model: Model, choice: Choice, wishes: Wishes) -> World:
+    """The world of this model; its first faction guards the secret, its second stands against that."""
+    premise, pools = model.premise, model.genre.pools
+    places = _places(model, choice)
+    ids = {role: place.id for role, place in zip(ROLES, places, strict=False)}
+    conflict = model.say(choice.pick("w/conflict", premise.conflict), 400)
+    if wishes.higher:
+        conflict = fit(f"{conflict} {model.say(choice.pick('w/higher', pools.higher), 240)}", 400)
+    atmosphere = model.say(choice.pick("w/atmosphere", _own(premise.atmosphere, pools.atmospheres, choice)), 300)
+    if wishes.mood:
+        pool = pools.darker if wishes.mood < 0 else pools.lighter
+        atmosphere = fit(f"{atmosphere} {model.say(choice.pick('w/mood', pool), 160)}", 300)
+    overview = [model.say(each, 560) for each in premise.overview]
+    if wishes.stranger:
+        overview.append(model.say(choice.pick("w/stranger", pools.strange), 240))
+    lore = _lore(model, choice, ids, short=wishes.length < 0)
+    if wishes.length < 0:
+        overview = overview[:2]
+    era = choice.pick("w/era", _own(premise.era, pools.eras, choice))
+    return World(
+        name=capital(model.text("town"))[:80],
+        era=fit(capital(wishes.era) or sentences(model.clause(era)), 120),
+        overview=fit("\n\n".join(overview), 1500),
+        atmosphere=atmosphere,
+        daily_life=model.say(choice.pick("w/daily_life", _own(premise.life, pools.lives, choice)), 600),
+        order=model.say(choice.pick("w/order", _own(premise.order, pools.orders, choice)), 600),
+        conflict=conflict,
+        rules=_rules(model, choice),
+        places=places,
+        factions=_factions(model, choice),
+        lore=lore,
     )
-    places = _places(model)
-    ids = {role: place.id for role, place in zip(ROLES, places, strict=True)}
-    lore = [
+
+
+def _own(text: str | None, pool: Sequence[str], choice: Choice) -> Sequence[str]:
+    """The premise's own text alone, unless another one is wanted or it may not be used."""
+    if text is None or choice.forbids(text):
+        return pool
+    return (text, *pool) if choice.salts else (text,)
+
+
+def _factions(model: Model, choice: Choice) -> tuple[Faction, ...]:
+    house, other = model.premise.house, model.premise.other
+    third = next(
+        (each for each in model.genre.factions if fill(each.name, model.slots) == model.text("third")),
+        None,
+    ) or choice.pick("w/third", model.genre.factions)
+    told = []
+    entries: tuple[tuple[str, House | FactionEntry], ...] = (("house", house), ("other", other), ("third", third))
+    for number, (slot, entry) in enumerate(entries, 1):
+        told.append(
+            Faction(
+                id=f"f{number}",
+                name=capital(model.text(slot))[:60],
+                goal=model.say(entry.goal, 200),
+                method=model.say(entry.method, 200),
+                resource=model.say(entry.resource, 160),
+                secret=model.say(entry.secret, 200),
+                rivals={1: ("f2",), 2: ("f1",)}.get(number, ()),
+            )
+        )
+    return tuple(told)
+
+
+def rule_entries(model: Model, choice: Choice) -> list[RuleEntry]:
+    """The premise's rules, one of a premise that was blended in, and of the genre's as many as make up four."""
+    own = [*model.premise.rules, *(model.also.rules[:1] if model.also else ())]
+    pool = [each for each in choice.order("w/rules", model.genre.rules) if each.name not in {r.name for r in own}]
+    return own + pool[: max(1, 4 - len(own))]
+
+
+def _rules(model: Model, choice: Choice) -> tuple[Rule, ...]:
+    return tuple(
+        Rule(
+            id=f"r{number}",
+            name=heading(model.clause(entry.name))[:60],
+            kind=entry.kind,
+            statement=model.say(entry.statement, 300),
+            cost=model.say(entry.cost, 200),
+            limit=model.say(entry.limit, 200),
+        )
+        for number, entry in enumerate(rule_entries(model, choice), 1)
+    )
+
+
+def place_entries(model: Model, choice: Choice) -> list[tuple[Role, PlaceEntry]]:
+    """A place for each role, the premise's own before the genre's, and two more for the places one meets."""
+    found: list[tuple[Role, PlaceEntry]] = []
+    for role in ROLES:
+        own = [each for each in model.premise.places if each.role == role]
+        pool = [each for each in model.genre.places if each.role == role]
+        found.append((role, choice.pick(f"w/place/{role}", own or pool)))
+    more = [*(model.also.places[:1] if model.also else ()), *choice.order("w/places", model.genre.places)]
+    for entry in more:
+        if entry.role in ("common", "wild", "under") and all(entry.name != each.name for _, each in found):
+            found.append((entry.role, entry))
+        if len(found) == 8:
+            break
+    return found
+
+
+def _places(model: Model, choice: Choice) -> tuple[Place, ...]:
+    places: list[Place] = []
+    named: set[str] = set()
+    for number, (_, entry) in enumerate(place_entries(model, choice), 1):
+        name = heading(model.clause(entry.name))[:56]
+        if name.casefold() in named:
+            if number > len(ROLES):
+                continue
+            name = f"The Other {name.removeprefix('The ')}"[:60]
+        named.add(name.casefold())
+        places.append(
+            Place(
+                id=f"p{number}",
+                name=name,
+                kind=entry.kind,
+                description=model.say(entry.description, 400),
+                detail=model.say(entry.detail, 160),
+                held_by={"house": "f1", "other": "f2", "third": "f3"}.get(entry.held, ""),
+            )
+        )
+    return tuple(places)
+
+
+def _lore(model: Model, choice: Choice, ids: dict[Role, str], short: bool) -> tuple[Lore, ...]:
+    own: list[LoreEntry] = [*model.premise.lore, *(model.also.lore[:1] if model.also else ())]
+    names = {each.name for each in own}
+    pool = [each for each in choice.order("w/lore", model.genre.lore) if each.name not in names]
+    entries = own[:1] if short else own + pool[: max(2, 6 - len(own))]
+    told = [
         Lore(
             id=f"l{number}",
-            name=entry["name"],
-            kind=entry["kind"],
-            text=model.say(entry["text"], 300),
-            about=tuple(ids[role] for role in entry["about"]),
+            name=heading(model.clause(entry.name))[:60],
+            kind=entry.kind,
+            text=model.say(entry.text, 300),
+            about=tuple(ids[role] for role in entry.about if role in ids),
         )
-        for number, entry in enumerate(conceit["lore"], 1)
+        for number, entry in enumerate(entries, 1)
     ]
-    lore += [
+    told += [
         Lore(
-            id=f"l{len(lore) + number}",
+            id=f"l{len(told) + number}",
             name=heading(motif.form("a"))[:60],
-            text=model.say(
-                f"There {motif.verb('is', 'are')} {motif.form('a')} in {{town}}, and one does not ask why.",
-                300,
-            ),
+            text=model.having(X=motif).say(MOTIF_LORE[number % len(MOTIF_LORE)], 300),
             kind=_kind(motif),
             about=(ids["common"],),
         )
         for number, motif in enumerate(model.motifs, 1)
     ]
-    rules = tuple(
-        Rule(
-            id=f"r{number}",
-            **{key: value if key == "kind" else model.say(value, LIMITS[key]) for key, value in rule.items()},
-        )
-        for number, rule in enumerate(conceit["rules"], 1)
-    )
-    overview = [model.say(each, 500) for each in conceit["overview"]]
-    conflict = model.told("conflict", 400)
-    if wishes.higher:
-        conflict = fit(f"{conflict} {model.say(choice.pick('higher/0', bank.load('stories')['higher']), 240)}", 400)
-    atmosphere = model.told("atmosphere", 300)
-    if wishes.mood:
-        added = "Doors are shut early." if wishes.mood < 0 else "Somebody is usually singing."
-        atmosphere = fit(f"{atmosphere} {added}", 300)
-    if wishes.stranger:
-        overview.append(model.say(choice.pick("strange/0", bank.load("stories")["strange"]), 240))
-    if wishes.length < 0:
-        overview, lore = overview[:2], lore[: 1 + len(model.motifs)]
-    return World(
-        name=capital(model.town.text)[:80],
-        era=fit(capital(wishes.era) or sentences(model.clause(conceit["era"])), 120),
-        overview=fit("\n\n".join(overview), 1500),
-        atmosphere=atmosphere,
-        daily_life=model.told("life", 600),
-        order=model.told("order", 600),
-        conflict=conflict,
-        rules=rules,
-        places=places,
-        factions=factions,
-        lore=tuple(lore),
-    )
+    return tuple(told)
 
 
-LIMITS = {"name": 60, "statement": 300, "cost": 200, "limit": 200}
+MOTIF_LORE = (
+    "Whoever grows up {town.in} grows up with {X.a}; only strangers ask.",
+    "In the town's oldest paper there {X.v:is|are} {X.a}, mentioned once and crossed out.",
+    "It is not talked about, but everyone {town.in} has at some time gone out of their way for {X.a}.",
+)
 
 
 def _kind(motif: Noun) -> Literal["creature", "item", "concept"]:
@@ -107,66 +184,10 @@ def _kind(motif: Noun) -> Literal["creature", "item", "concept"]:
     return "creature" if read.first("creatures") else "item" if read.first("objects") else "concept"
 
 
-def _league(model: Model) -> dict[str, str]:
-    texts = bank.load("people")["league"]
-    return {key: model.say(text, 160) for key, text in texts.items()}
-
-
-def _places(model: Model) -> tuple[Place, ...]:
-    places = []
-    named: set[str] = set()
-    for number, entry in enumerate(model.conceit["places"], 1):
-        name = heading(model.clause(entry["name"]))[:56]
-        if name.casefold() in named:
-            name = f"The Other {name.removeprefix('The ')}"
-        named.add(name.casefold())
-        held = {"house": "f1", "other": "f2"}.get(entry.get("held", ""), "")
-        places.append(
-            Place(
-                id=f"p{number}",
-                name=name,
-                kind=entry["kind"],
-                description=model.say(entry["description"], 400),
-                detail=model.say(entry["detail"], 160),
-                held_by=held,
-            )
-        )
-    return tuple(places)
-
-
-def places_by_role(there: World, model: Model) -> dict[str, Place]:
-    """Which of a world's places plays which part: by likeness to the bank's, else in order."""
-    left = list(there.places)
-    found: dict[str, Place] = {}
-    for entry in model.conceit["places"]:
-        likeness = {place.id: _alike(model.clause(entry["description"]), place) for place in left}
-        best = max(left, key=lambda place: likeness[place.id], default=None)
-        if best is not None and likeness[best.id] > 3:
-            found[entry["role"]] = best
-            left.remove(best)
-    for role in ROLES:
-        if role not in found and there.places:
-            found[role] = left.pop(0) if left else there.places[len(found) % len(there.places)]
-    return found
-
-
-def _alike(text: str, place: Place) -> int:
-    words = {word.strip(".,;") for word in text.casefold().split() if len(word) > 3}
-    return len(words & {word.strip(".,;") for word in place.description.casefold().split()})
-
-
-def in_sentence(name: str) -> str:
-    """The name of a place or group inside a sentence: a leading article small."""
-    return f"the {name[4:]}" if name.startswith("The ") else name
-
-
-def with_world(model: Model, there: World) -> Model:
-    """The model as the confirmed world tells it: names changed there by hand count."""
-    changes: dict[str, Named] = {}
-    if there.name:
-        changes["town"] = Named(in_sentence(there.name))
-    if there.factions:
-        changes["house"] = Named(in_sentence(there.factions[0].name))
-    if len(there.factions) > 1:
-        changes["other"] = Named(in_sentence(there.factions[1].name))
-    return replace(model, **changes)  # type: ignore[arg-type]
+def as_named(place: Place, entry: PlaceEntry | None = None) -> Named:
+    """A place as a name with its preposition, fit for a slot."""
+    name = f"the {place.name[4:]}" if place.name.startswith("The ") else place.name
+    usual = PREPOSITIONS[place.kind]
+    if place.name.endswith((" Street", " Lane", " Row", " Court", " Stair", " Alley", " Deck")):
+        usual = "on" if place.name.endswith((" Stair", " Deck")) else "in"
+    return Named(name, entry.prep if entry and entry.prep else usual)

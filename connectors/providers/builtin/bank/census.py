@@ -1,5 +1,6 @@
 """What must hold of a bank beyond the form of its tables: enough of everything, nothing that points nowhere."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args
@@ -33,13 +34,33 @@ WANTED = {
 PLOTS = 5
 PEOPLE_PER_PART = 3
 PLACES_PER_ROLE = 2
+GRAMMAR = (
+    (re.compile(r"\b[Aa]n? \{(?!\w+(?:\.T)?\}'s)"), "an article before a slot; write {name.a}"),
+    (
+        re.compile(r"\b(?:in|In) \{(?:town|P|event)\}"),
+        "a preposition before a name; write {name.in}",
+    ),
+    (
+        re.compile(r"\{[LNDAMRW]\.theyC?\} (?:has|is|was|does|goes|had been being|doesn['’]t|isn['’]t|wasn['’]t)\b"),
+        "the verb must agree; write {L.v:has|have}",
+    ),
+    (
+        re.compile(
+            r"\{[LNDAMRW]\.theyC?\} (?!always|perhaps|sometimes|this|thus|less|has|is|was|does|goes)[a-z]+s\b(?!['’])"
+        ),
+        "the verb must agree; write {L.v:says|say}",
+    ),
+    (re.compile(r"\b(\w+) \1\b", re.IGNORECASE), "a doubled word"),
+    (re.compile(r"\b[Ss]uddenly\b|\b[Ll]ittle did\b|—"), "not in this house; see the don'ts of README.md"),
+)
+"""Patterns that a text must not have, with the remedy."""
 STAGED = ("plots", "turns", "chains", "episodes")
 """Tables whose texts may use the premise's whole texts as slots."""
 
 
 def violations(genre: Genre) -> list[str]:
     """What is wrong with a genre, one sentence each with its remedy; empty where nothing is."""
-    return [*_too_few(genre), *_references(genre), *_names(genre), *_slots(genre), *_repeats(genre)]
+    return [*_too_few(genre), *_references(genre), *_names(genre), *_slots(genre), *_grammar(genre), *_repeats(genre)]
 
 
 def _too_few(genre: Genre) -> Iterator[str]:
@@ -154,6 +175,15 @@ def _slots(genre: Genre) -> Iterator[str]:
                     yield f"{table} “{name}” {where}: there is no slot {{{found[1]}}} here; mend the name."
                 elif found[1] in PEOPLE and found[2] in ("a", "the", "pl", "T", "in"):
                     yield f"{table} “{name}” {where}: {found[0]}: people have no such form."
+
+
+def _grammar(genre: Genre) -> Iterator[str]:
+    for table, entry in _entries(genre):
+        name = getattr(entry, "id", "") or getattr(entry, "name", "") or table
+        for where, text in texts_of(entry):
+            for pattern, remedy in GRAMMAR:
+                if found := pattern.search(text):
+                    yield f"{table} “{name}” {where}: “{found[0]}”: {remedy}."
 
 
 def _repeats(genre: Genre) -> Iterator[str]:

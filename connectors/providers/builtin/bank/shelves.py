@@ -131,6 +131,12 @@ def common() -> Shelf:
     return parse(COMMON, _texts(_root().joinpath(COMMON)))
 
 
+@cache
+def lexicon() -> Mapping[str, Any]:
+    """What kinds of things words are: lists of words by kind, and tables `events` and `verbs`."""
+    return tomllib.loads(_root().joinpath("lexicon.toml").read_text("utf-8"))
+
+
 def _root() -> Traversable:
     return resources.files("connectors.providers.builtin.bank")
 

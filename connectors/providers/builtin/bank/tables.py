@@ -37,10 +37,8 @@ TYPES: dict[str, Kind] = {
 }
 """Kind of word that fills a slot of every premise."""
 
-FORMS = frozenset(
-    "f s they them their theirs themself job v a the it its pl T in".split()
-    + "C fC sC theyC They themC theirC Their aC A theC inC TC".split()
-)
+FORMS = frozenset("f s they them their theirs themself job v a the it its pl T in C".split())
+"""Forms of slots; all but `v` may be followed by a C, which makes the first letter large."""
 SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?(?::([^|{}]*)\|([^|{}]*))?\}")
 
 
@@ -50,7 +48,7 @@ def _well_formed(text: str) -> str:
         raise ValueError("a brace belongs to no slot; write {name}, {name.form} or {name.v:has|have}")
     for found in SLOT.finditer(text):
         form, singular = found[2], found[3]
-        if form and form not in FORMS:
+        if form and form.removesuffix("C") not in FORMS - {"C", "v"} and form not in FORMS:
             raise ValueError(f"there is no form “{form}”; known: {', '.join(sorted(FORMS))}")
         if (form == "v") != (singular is not None):
             raise ValueError(f"{found[0]}: a verb is written {{name.v:has|have}}")

@@ -1,0 +1,44 @@
+"""The whole texts that stand in slots of plots, turns and chains: what the premise says, and what people hide."""
+
+from connectors.providers.builtin.choice import Choice
+from connectors.providers.builtin.grammar import Person, inside, sentences
+from connectors.providers.builtin.model import Model, Slot
+from genesis.content.cast import Cast
+
+
+def says(model: Model, choice: Choice, ending: str = "", final: str = "") -> dict[str, Slot]:
+    """Slots that hold a whole text."""
+    premise = model.premise
+    slots: dict[str, Slot] = {}
+    for name in ("trigger", "attempt", "midpoint", "climax"):
+        slots[name] = sentences(model.clause(choice.pick(f"says/{name}", getattr(premise, name))))
+    slots["price"] = model.clause(choice.pick("says/price", premise.price))
+    slots |= {f"sign{no}": model.clause(sign) for no, sign in enumerate(premise.signs, 1)}
+    slots |= {f"blow{no}": model.clause(blow) for no, blow in enumerate(premise.blows, 1)}
+    slots["lesson"] = model.clause(premise.lesson)
+    slots["secret_N"] = _secret(model.clause(premise.nemesis_secret), model)
+    for part in "AMRW":
+        slots[f"secret_{part}"] = "nobody has ever been told"
+    slots["ending"], slots["final"] = ending, final
+    slots["custom"], slots["here"] = "", ""
+    return slots
+
+
+def _secret(text: str, model: Model) -> str:
+    """A secret as a clause, fit for the inside of a sentence."""
+    names = [each.first for each in model.slots.values() if isinstance(each, Person)]
+    return inside(text.strip().rstrip("."), names)
+
+
+def secrets_of(people: Cast, parts: dict[str, str], model: Model) -> dict[str, Slot]:
+    """What the people of a cast hide, as clauses; `parts` says whose id plays which part."""
+    found: dict[str, Slot] = {}
+    for part, name in parts.items():
+        person = next(each for each in people.characters if each.id == name)
+        if person.secret:
+            found[f"secret_{part}"] = _secret(person.secret, model)
+        elif part in "AMRW":
+            subject = model.person(part)
+            they, were = subject.form("they"), subject.verb("was", "were")
+            found[f"secret_{part}"] = f"{they} {were} there, and {they} said nothing"
+    return found

@@ -1,0 +1,99 @@
+"""Where chapters happen: which place of the confirmed world plays which part, and what is said about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connectors.providers.builtin.bank.tables import Place as Entry
+from connectors.providers.builtin.bank.tables import Role
+from connectors.providers.builtin.choice import Choice
+from connectors.providers.builtin.grammar import Named, heading
+from connectors.providers.builtin.model import Model
+from connectors.providers.builtin.reading import likeness
+from connectors.providers.builtin.spine import EPISODES, RULES, Step
+from connectors.providers.builtin.worlds import ROLES, as_named, place_entries
+from genesis.content.world import Place, World
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A place as a chapter needs it."""
+
+    id: str
+    """Empty where there is no confirmed world."""
+    name: Named
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Scenery:
+    """The places of a book by role, the main one of each first; and all of them."""
+
+    by_role: dict[Role, list[Scene]]
+
+    def main(self, role: Role) -> Scene:
+        """Where beats of this role happen."""
+        return self.by_role[role][0]
+
+    @property
+    def all(self) -> list[Scene]:
+        """Every place, each once."""
+        scenes = [each for scenes in self.by_role.values() for each in scenes]
+        return list({each.id or each.name.text: each for each in scenes}.values())
+
+
+def scenery(model: Model, choice: Choice, world: World | None) -> Scenery:
+    """The places of the confirmed world by likeness to the bank's; without a world those that it would have."""
+    by_role: dict[Role, list[Scene]] = {role: [] for role in ROLES}
+    if world is None or not world.places:
+        for role, entry in place_entries(model, choice):
+            name = heading(model.clause(entry.name))
+            place = Place(name=name[:60], kind=entry.kind)
+            by_role[role].append(Scene("", as_named(place, entry)))
+        return Scenery(by_role)
+    left: list[Place] = []
+    for place in world.places:
+        known = _entry_of(place, model)
+        if known is None:
+            left.append(place)
+        else:
+            by_role[known.role].append(Scene(place.id, as_named(place, known), place.detail))
+    fallback = [Scene(each.id, as_named(each), each.detail) for each in left]
+    everywhere = fallback + [each for scenes in by_role.values() for each in scenes]
+    for role in ROLES:
+        if not by_role[role]:
+            by_role[role].append(fallback.pop(0) if fallback else everywhere[len(role) % len(everywhere)])
+    for number, scene in enumerate(fallback):
+        by_role[("common", "wild", "home")[number % 3]].append(scene)
+    return Scenery(by_role)
+
+
+def _entry_of(place: Place, model: Model) -> Entry | None:
+    also = model.also.places if model.also else ()
+    entries = [*model.premise.places, *also, *model.genre.places]
+    best = max(entries, key=lambda each: likeness([each.description], place.description), default=None)
+    return best if best and likeness([best.description], place.description) > 0.4 else None
+
+
+def assigned(chapters: Sequence[Sequence[Step]], places: Scenery) -> list[Scene]:
+    """A place for each chapter: the one its main beat asks for; no place of the world is left out if that can be."""
+    given = [places.main(heart(steps).beat.place) for steps in chapters]
+    unused = [each for each in places.all if all(each.id != scene.id for scene in given)]
+    movable = {EPISODES, RULES}
+    for turn in (lambda line: line in movable, lambda line: line != "main", lambda line: True):
+        for position, steps in enumerate(chapters):
+            if not unused:
+                return given
+            here = given[position]
+            # The first and last chapters have places of their own.
+            inner = 0 < position < len(chapters) - 1
+            if inner and turn(heart(steps).line) and sum(each.id == here.id for each in given) > 1:
+                role = heart(steps).beat.place
+                wanted = next((each for each in unused if each in places.by_role[role]), unused[0])
+                given[position] = wanted
+                unused.remove(wanted)
+    return given
+
+
+def heart(steps: Sequence[Step]) -> Step:
+    """The step that a chapter is mainly about."""
+    return max(steps, key=lambda each: (each.beat.tension, -each.beat.weight, each.line == "main"))
