@@ -1,7 +1,7 @@
 """How far each hop of the pipe has come: the replication slot, the topics, the groups that read them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from connectors.kafka import listener
-from connectors.postgres import Connection
+from connectors.postgres import Connection, Pool
 from connectors.settings import Settings
 from genesis.errors import GenesisError
 from genesis.topics import COMMANDS, EVENTS, HEARTBEAT, Topic
@@ -39,6 +39,17 @@ async def slot_passed(connection: Connection, place: str) -> bool:
         SLOT,
     )
     return bool(passed)
+
+
+async def slot_room(connection: Connection | Pool) -> int | None:
+    """Bytes of WAL that may still be written before the server gives the slot up; None where nothing is at stake:
+    no slot, no limit, or it is given up already."""
+    room: int | None = await connection.fetchval(
+        "SELECT greatest(safe_wal_size, 0) FROM pg_replication_slots"
+        " WHERE slot_name = $1 AND database = current_database() AND wal_status <> 'lost'",
+        SLOT,
+    )
+    return room
 
 
 async def committed(settings: Settings, group: str, topic: Topic) -> Offsets:
@@ -90,14 +101,14 @@ class PipeView:
         if consumer is not None:
             await consumer.stop()
 
-    async def saw(self, probe: UUID) -> bool:
-        """True once the outbox row of this id has arrived on the heartbeat topic. Raises PipeSilent."""
+    async def saw(self, probes: Iterable[UUID]) -> bool:
+        """True once an outbox row of one of these ids has arrived on the heartbeat topic. Raises PipeSilent."""
         async with _answered():
             while records := (await self._consumer.getmany(timeout_ms=0)).values():
                 self._seen |= {
                     value for each in records for one in each for name, value in one.headers if name == "id"
                 }
-        return str(probe).encode() in self._seen
+        return any(str(probe).encode() in self._seen for probe in probes)
 
     async def ends(self, topic: Topic) -> Offsets:
         """Offset after the last message of each partition. Raises PipeSilent."""

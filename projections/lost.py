@@ -5,10 +5,12 @@ the pipe needs: while Connect, the worker or the projector stands, nothing is pr
 """
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from connectors.outbox.unsettled import UnsettledCommands
 from connectors.pipe import Offsets, PipeSilent, PipeView, passed, slot_passed
 from connectors.postgres import Connection
 from connectors.settings import Settings
@@ -26,7 +28,7 @@ SESSION_LIMIT = 500
 WITHOUT_OUTCOME = """
 SELECT id FROM door.command_inbox
 WHERE status = 'RECEIVED' AND given_up_at IS NULL AND sent_at <= now() - $1::interval
-    AND sent_at <= now() - $1::interval * least(30, 3 ^ resent_count)
+    AND sent_at <= now() - $1::interval * least(30, 3 ^ resent_count) AND sent_at >= $3
 ORDER BY sent_at LIMIT $2
 """
 
@@ -43,9 +45,12 @@ class Proof:
 
     view: PipeView
     suspects: list[UUID]
-    probe: UUID
     place: str
     """End of the WAL after the suspects were seen in the inbox."""
+    probes: list[UUID]
+    """Rows written behind that place, any of which tells when it arrives; the pipe may lose the first ones too."""
+    probed_at: float
+    """When the last of them was written, by the clock of the search."""
     command_ends: Offsets = field(default_factory=dict)
     """Ends of genesis.commands after Debezium had passed `place`."""
     event_ends: Offsets = field(default_factory=dict)
@@ -55,9 +60,16 @@ class Proof:
 class LostCommands:
     """Looks for commands without an outcome and sends those again that were lost."""
 
-    def __init__(self, settings: Settings, view: Callable[[Settings], PipeView] = PipeView) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        view: Callable[[Settings], PipeView] = PipeView,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
         self._view = view
+        self._clock = clock
+        self._commands = UnsettledCommands()
         self._proof: Proof | None = None
         self._silent = False
 
@@ -85,25 +97,34 @@ class LostCommands:
             await proof.view.close()
 
     async def _begin(self, connection: Connection) -> Proof | None:
-        rows = await connection.fetch(WITHOUT_OUTCOME, self._settings.lost_after, SUSPECTS)
+        since = self._commands.since
+        waiting = await self._commands.look(connection, 1)
+        if waiting.oldest is None:
+            return None
+        rows = await connection.fetch(WITHOUT_OUTCOME, self._settings.lost_after, SUSPECTS, since)
         if not rows:
             return None
         view = self._view(self._settings)
         await view.open()
         try:
             # In this order: the suspects, then the place behind them, then the row behind that.
-            probed = await connection.fetchrow("SELECT probe, place FROM door.probe_pipe()")
+            probe, place = await _probe(connection)
         except BaseException:
             await view.close()
             raise
-        assert probed is not None  # a function with OUT parameters: always one row
-        return Proof(view, [row["id"] for row in rows], probed["probe"], probed["place"])
+        return Proof(view, [row["id"] for row in rows], place, [probe], self._clock())
 
     async def _passed_by(self, proof: Proof, connection: Connection) -> bool:
         """True once every hop is beyond the suspects; each end is noted only when the hop before has passed."""
         if not proof.command_ends:
-            # Both: a slot made anew stands behind rows that are still on their way from its snapshot.
-            if not (await proof.view.saw(proof.probe) and await slot_passed(connection, proof.place)):
+            if not await proof.view.saw(proof.probes):
+                # Also where the slot stands: it may do so for want of anything that arrives.
+                if self._clock() - proof.probed_at > self._settings.lost_seconds:
+                    proof.probes.append((await _probe(connection))[0])
+                    proof.probed_at = self._clock()
+                return False
+            # Not the probe alone: a slot made anew stands behind rows that are still to come from its snapshot.
+            if not await slot_passed(connection, proof.place):
                 return False
             proof.command_ends = await proof.view.ends(COMMANDS)
         if not proof.event_ends:
@@ -130,3 +151,10 @@ class LostCommands:
             if sent >= SUSPECTS:
                 break
         return sent
+
+
+async def _probe(connection: Connection) -> tuple[UUID, str]:
+    """Id of a row that was written just now, and the end of the WAL before it."""
+    row = await connection.fetchrow("SELECT probe, place FROM door.probe_pipe()")
+    assert row is not None  # a function with OUT parameters: always one row
+    return row["probe"], row["place"]

@@ -12,6 +12,7 @@ from typing import Self
 import httpx
 
 from connectors.outbox import register
+from connectors.outbox.watchdog import Repair, Watchdog
 from connectors.settings import Settings
 from genesis.errors import GenesisError
 from stack import connect, installation, jars, kafka, migrate, parts, postgres
@@ -51,6 +52,7 @@ class Stack:
         self._supervisors: dict[str, Supervisor] = {}
         self._client: httpx.AsyncClient | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._watchdog: Watchdog | None = None
         self._stopping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -78,6 +80,11 @@ class Stack:
     def standings(self) -> dict[str, Standing]:
         """How each started part is now."""
         return {name: supervisor.standing for name, supervisor in self._supervisors.items()}
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """What the watchdog of the pipe has mended since the start."""
+        return () if self._watchdog is None else tuple(self._watchdog.repairs)
 
     async def start(self) -> None:
         """Starts everything; returns when all is healthy, or stops all and raises a GenesisError."""
@@ -151,7 +158,7 @@ class Stack:
                         return
                     if found.trace and time.monotonic() - mended > register.WATCH_SECONDS:
                         mended = time.monotonic()
-                        await register.mend(client, config)
+                        await register.mend(client, config, found)
                 if time.monotonic() > until:
                     raise GenesisError(f"The outbox connector does not run: {found.connector} {found.trace}")
                 await asyncio.sleep(0.1)
@@ -232,12 +239,13 @@ class Stack:
         config = register.configuration(*postgres.address(self.settings))
         async with self._connect_client() as client:
             await register.register(client, config)
-        self._watch = asyncio.create_task(self._watch_connector(config), name="watch connector")
+        self._watch = asyncio.create_task(self._watch_pipe(config), name="watch the pipe")
         await self.wait_connector()
 
-    async def _watch_connector(self, config: dict[str, str]) -> None:
+    async def _watch_pipe(self, config: dict[str, str]) -> None:
         async with self._connect_client() as client:
-            await register.watch(client, config)
+            self._watchdog = Watchdog(client, config, self.dsn(), self._note)
+            await self._watchdog.run()
 
     def _connect_client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=connect.url(self.settings), timeout=10.0, trust_env=False)
@@ -269,6 +277,7 @@ class Stack:
                     "url": self.url,
                     "bootstrap": self.bootstrap,
                     "connect": connect.url(self.settings),
+                    "repairs": [asdict(repair) for repair in self.repairs],
                     "parts": {name: asdict(standing) for name, standing in self.standings.items()},
                 }
             )

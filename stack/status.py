@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +94,7 @@ async def inspect(settings: Settings, facts: Mapping[str, Any]) -> list[Line]:
     lines = []
     for name, noted in facts.get("parts", {}).items():
         lines.append(_line(settings, name, noted, lags.get(name.partition("-")[0])))
-    lines += [_slot_line(lags["slot"]), _connector_line(lags["connector"])]
+    lines += [_slot_line(lags["slot"]), _connector_line(lags["connector"], facts.get("repairs", ()))]
     return lines
 
 
@@ -130,7 +130,7 @@ def _slot_line(slot: Any) -> Line:
     held = int(slot["held"] or 0) >> 20
     advice = ""
     if slot["wal_status"] in ("unreserved", "lost"):
-        advice = "The slot is given up: Debezium makes a new one and sends the kept rows again."
+        advice = "The slot is given up: it is dropped, and Debezium makes a new one and sends the kept rows again."
     elif held > WAL_MB:
         advice = "WAL piles up: the connector does not read. See logs/connect.log."
     elif not slot["active"]:
@@ -138,12 +138,16 @@ def _slot_line(slot: Any) -> Line:
     return Line("slot", slot["active_pid"], None, str(slot["wal_status"]), f"{held} MB of WAL", advice)
 
 
-def _connector_line(found: Any) -> Line:
+def _connector_line(found: Any, repairs: Sequence[Mapping[str, Any]]) -> Line:
+    mended = ""
+    if repairs:
+        ago = _span(time.time() - repairs[-1]["at"])
+        mended = f"{len(repairs)} repairs, the last {ago} ago: {repairs[-1]['what']}"
     if isinstance(found, str):
-        return Line("connector", None, None, found, "", "Connect gives no answer; see logs/connect.log.")
+        return Line("connector", None, None, found, mended, "Connect gives no answer; see logs/connect.log.")
     state = found.connector + "".join(f", task {task}" for task in found.tasks)
     advice = "" if found.running else f"It is mended by itself every 5 s. {found.trace}"
-    return Line("connector", None, None, state, "", advice)
+    return Line("connector", None, None, state, mended, advice)
 
 
 async def _asked(question: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Registers the outbox connector with Kafka Connect and mends it: vanished, changed or failed."""
+"""Registers the outbox connector with Kafka Connect and mends it where it has vanished or failed."""
 
 import asyncio
 import json
@@ -83,36 +83,31 @@ async def health(client: httpx.AsyncClient) -> Health:
     return Health(status["connector"]["state"], tuple(task["state"] for task in tasks), why.partition("\n")[0][:300])
 
 
-async def mend(client: httpx.AsyncClient, config: dict[str, str]) -> Health:
-    """One look: registers what vanished or differs, restarts what failed; returns what it found."""
-    found = await health(client)
+async def mend(client: httpx.AsyncClient, config: dict[str, str], found: Health) -> str | None:
+    """Registers what has vanished, restarts what has failed; says what was done, None where all was well.
+
+    Raises ConnectorRefused, and httpx.HTTPError if Connect gives no answer.
+    """
     if found.connector == "ABSENT":
         if (await client.get("/health")).status_code != httpx.codes.OK:
             # A worker that boots knows of no connector until it has read its configuration topic.
-            return found
-        log.warning("the connector has vanished and is registered again")
+            return None
         await register(client, config)
-    elif found.connector == "FAILED" or "FAILED" in found.tasks:
-        log.warning("the connector has failed and is restarted: %s", found.trace)
-        response = await client.post(
-            f"/connectors/{NAME}/restart", params={"includeTasks": "true", "onlyFailed": "true"}
-        )
-        if response.status_code not in (200, 202, 204, 404, 409):
-            raise ConnectorRefused(_message(response))
-    return found
+        return "the connector had vanished and is registered again"
+    if found.connector == "FAILED" or "FAILED" in found.tasks:
+        await restart(client, only_failed=True)
+        return f"the connector had failed and is restarted ({found.trace or 'without a reason'})"
+    return None
 
 
-async def watch(client: httpx.AsyncClient, config: dict[str, str]) -> None:
-    """Looks every WATCH_SECONDS, for ever; Connect being away is not an error here: it is supervised elsewhere."""
-    while True:
-        # First a pause: the state of what was registered a moment ago is not known to Connect at once.
-        await asyncio.sleep(WATCH_SECONDS)
-        try:
-            await mend(client, config)
-        except (httpx.HTTPError, TimeoutError) as error:
-            log.info("connect gives no answer: %s", type(error).__name__)
-        except ConnectorRefused as error:
-            log.error("%s", error)
+async def restart(client: httpx.AsyncClient, only_failed: bool = False) -> None:
+    """Restarts the connector and its task. Raises ConnectorRefused, and httpx.HTTPError for no answer."""
+    response = await client.post(
+        f"/connectors/{NAME}/restart", params={"includeTasks": "true", "onlyFailed": str(only_failed).lower()}
+    )
+    # 404: vanished meanwhile; 409: the group rebalances, and starts everything anew by that.
+    if response.status_code not in (200, 202, 204, 404, 409):
+        raise ConnectorRefused(_message(response))
 
 
 def _message(response: httpx.Response) -> str:
