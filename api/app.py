@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import commands, feed, health, novels, problems, queries
 from api.hub import Hub
 from api.local_auth import LocalAuth
+from api.pressure import Pressure
 from api.progress import Progress
 from api.studio import Studio
 from connectors.postgres import READ_SCHEMA, Pool, open_pool
@@ -56,8 +57,13 @@ def create_app(settings: Settings, on_failure: Callable[[], None] = lambda: None
             raise
         hub = Hub(settings)
         progress = Progress(settings, hub)
-        app.state.studio = Studio(pool, hub, progress)
-        tasks = [asyncio.create_task(hub.run(), name="hub"), asyncio.create_task(progress.run(), name="progress")]
+        pressure = Pressure(settings, pool)
+        app.state.studio = Studio(pool, hub, progress, pressure)
+        tasks = [
+            asyncio.create_task(hub.run(), name="hub"),
+            asyncio.create_task(progress.run(), name="progress"),
+            asyncio.create_task(pressure.run(), name="pressure"),
+        ]
         for task in tasks:
             task.add_done_callback(died)
         try:

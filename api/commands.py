@@ -84,6 +84,7 @@ async def post(
         )
     expected_version = _version(if_match)
     studio, person = studio_of(request), owner(request)
+    studio.pressure.require_room()
     stage, proposal = getattr(message, "stage", None), getattr(message, "proposal_id", None)
     try:
         accepted = await accept_command(

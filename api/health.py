@@ -34,6 +34,7 @@ async def ready(request: Request) -> Response:
         "status": "ready" if all(parts.values()) else "not ready",
         "parts": parts,
         "streams": studio.hub.streams,
+        "accepting": not studio.pressure.closed,
     }
     return json_answer(body, 200 if all(parts.values()) else 503)
 

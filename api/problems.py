@@ -68,6 +68,11 @@ class Behind(GenesisError):
     """The read side is catching up with what was already shown. Ask again in a second."""
 
 
+class MachineBehind(GenesisError):
+    """The studio has more to do than it can keep up with, so it takes no commands now. Send this one again in a
+    few seconds, with the same Idempotency-Key."""
+
+
 class TooManyStreams(GenesisError):
     """As many event streams as this server carries are open. Close one, or try again in a moment."""
 
@@ -100,6 +105,7 @@ KINDS: dict[type[BaseException], Kind] = {
     NotJson: Kind(415, "not-json", "Not JSON"),
     KeyReused: Kind(422, "key-reused", "The Idempotency-Key belongs to another command"),
     Behind: Kind(503, "behind", "The read side is catching up", retry_after=1),
+    MachineBehind: Kind(503, "machine-behind", "The machine has fallen behind", retry_after=5),
     TooManyStreams: Kind(503, "too-many-streams", "Too many open streams", retry_after=5),
     DatabaseUnavailable: _AWAY,
     # A statement that took too long, by the server's own limit: as little answered as by a server that is away.

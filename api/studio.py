@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Request
 
 from api.hub import Hub
+from api.pressure import Pressure
 from api.progress import Progress
 from connectors.outbox import inbox
 from connectors.outbox.accept import SessionNotFound
@@ -20,6 +21,7 @@ class Studio:
     """Connections of the role genesis_door; search_path is the read schema."""
     hub: Hub
     progress: Progress
+    pressure: Pressure
 
     async def require_session(self, session_id: UUID, owner: str) -> None:
         """Raises SessionNotFound unless this session was accepted and is the owner's.

@@ -92,6 +92,14 @@ class Settings(BaseSettings):
     generator_concurrency: int = Field(default=8, ge=1)
     """Generations one generator process runs at once. More = more provider calls in parallel."""
 
+    unsettled_limit: int = Field(default=10_000, ge=1)
+    """Commands without an outcome at which the door answers 503 until it is half as many: some ten seconds of work
+    at full load."""
+
+    unsettled_seconds: float = Field(default=120.0, gt=0)
+    """Seconds without an outcome of one command at which the door answers 503: the machine stands, and who sends
+    more would only wait behind it. More than a lost command takes to be sent again (`lost_seconds` and a proof)."""
+
     stream_limit: int = Field(default=5000, ge=1)
     """Event streams one API process keeps open at once; each may hold up to 4 MiB for a slow client."""
 

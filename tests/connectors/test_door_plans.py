@@ -12,6 +12,7 @@ import pytest
 
 from connectors.claims import Claims, Owner
 from connectors.outbox.accept import accept_command, accept_internal
+from connectors.outbox.unsettled import EVERYTHING, LOOK, UnsettledCommands
 from projections import lost, sweeper
 
 pytestmark = pytest.mark.postgres
@@ -118,7 +119,12 @@ async def test_no_statement_of_the_door_reads_a_whole_table(admin):
         ("old rows", lambda: sweeper.clear(admin), {"event_outbox_age", "generation_claims_age"}),
         (
             "commands without outcome",
-            lambda: admin.fetch(lost.WITHOUT_OUTCOME, timedelta(seconds=30), 100),
+            lambda: admin.fetch(lost.WITHOUT_OUTCOME, timedelta(seconds=30), 100, EVERYTHING),
+            {"command_inbox_without_outcome"},
+        ),
+        (
+            "how many they are",
+            lambda: UnsettledCommands().look(admin, 10_000),
             {"command_inbox_without_outcome"},
         ),
         (
@@ -153,3 +159,27 @@ async def test_old_rows_are_cleared_and_young_ones_kept(admin, machinery):
     assert await admin.fetchval("SELECT count(*) FROM door.event_outbox") == 27_000
     assert await admin.fetchval("SELECT count(*) FROM door.generation_claims") == 2_700
     assert await admin.fetchval("SELECT min(created_at) > now() - interval '8 days' FROM door.event_outbox")
+
+
+async def test_a_look_at_the_commands_without_an_outcome_costs_the_same_however_many_were_settled(admin):
+    """The settled stay in the index until a vacuum; only the first look walks over them."""
+    await admin.execute("ALTER TABLE door.command_inbox SET (autovacuum_enabled = off)")
+    fill = (
+        FILL.split(";\n")[1]
+        .replace(str(ROWS), "30000")
+        .replace("n % 400 = 9", "true")
+        .replace("WORLDVIEW//", "' || n || '")
+    )
+    await admin.execute(fill.replace("now(), now()\n", "now(), now() - (30000 - n) * interval '1 second'\n"))
+    await admin.execute("UPDATE door.command_inbox SET status = 'COMPLETED' WHERE sent_at < now() - interval '10 s'")
+    commands = UnsettledCommands()
+
+    async def pages() -> int:
+        [plan] = await admin.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {LOOK}", commands.since, 10_000)
+        return plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+
+    first = await pages()
+    for _ in range(2):
+        assert 5 < (await commands.look(admin, 10_000)).count < 20
+    assert first > 100
+    assert await pages() < 20
