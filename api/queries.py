@@ -14,6 +14,7 @@ from connectors.outbox import inbox
 from connectors.outbox.accept import SessionNotFound
 from genesis.content import document
 from genesis.session.actions import available_actions
+from genesis.session.moving import preview
 from genesis.session.stages import FINISHED, Stage
 from genesis.session.state import Draft, Generating, Review, Session, Slot
 from genesis.values import Frozen
@@ -129,7 +130,7 @@ def _session(session: Session) -> dict[str, Any]:
         and isinstance(session.slot(Stage(session.current_stage)).phase, Generating),
         "version": session.version,
         "brief": _json(session.brief),
-        "stages": {stage.value: _slot(slot) for stage, slot in session.stages.items()},
+        "stages": {stage.value: _slot(session, slot) for stage, slot in session.stages.items()},
         "confirmed_data": {stage.value: _json(content) for stage, content in session.confirmed_contents().items()},
         "handles": {stage.value: _json(handle) for stage, handle in session.handles().items()},
         "available_actions": [_json(action) for action in available_actions(session)],
@@ -139,8 +140,11 @@ def _session(session: Session) -> dict[str, Any]:
     }
 
 
-def _slot(slot: Slot) -> dict[str, Any]:
-    """A stage. The confirmed content itself stands in `confirmed_data`, once."""
+def _slot(session: Session, slot: Slot) -> dict[str, Any]:
+    """A stage. The confirmed content itself stands in `confirmed_data`, once.
+
+    `impact`: what confirming the draft of a stage that was opened again would make stale in later stages.
+    """
     phase = slot.phase
     told: dict[str, Any] = {"phase": phase.name, "rounds": slot.rounds}
     if isinstance(phase, Generating):
@@ -148,6 +152,11 @@ def _slot(slot: Slot) -> dict[str, Any]:
     if isinstance(phase, Generating | Review):
         told["handle"] = _json(phase.handle)
         told["draft"] = _draft(phase.draft)
+        if phase.draft and slot.confirmed:
+            told["impact"] = {
+                stage.value: [_json(reason) for reason in reasons]
+                for stage, reasons in preview(session, phase.draft).items()
+            }
     if slot.stale:
         told["stale"] = [_json(reason) for reason in slot.stale]
     if slot.confirmed:

@@ -35,6 +35,7 @@ PLAIN = {
     "UUID": "UUID",
     "datetime": "ISO 8601 time",
     "AwareDatetime": "ISO 8601 time",
+    "JsonValue": "any JSON value but null",
     "Path": "path",
     "SecretStr": "text (secret)",
 }
@@ -137,7 +138,7 @@ def fields(model: type[BaseModel]) -> Iterator[str]:
     for name, field in shown.items():
         kind = cell(described(field.annotation, field.metadata))
         needed = " **needed to confirm**" if REQUIRED in field.metadata else ""
-        yield f"| `{name}` | {kind}{needed} | {cell(default_of(field))} | {cell(field.description or '')} |"
+        yield f"| `{field.alias or name}` | {kind}{needed} | {cell(default_of(field))} | {cell(field.description or '')} |"
     yield ""
 
 

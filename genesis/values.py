@@ -11,7 +11,8 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """The text, if every store can hold it. Raises ValueError with the remedy."""
     # jsonb refuses U+0000, and a lone surrogate has no UTF-8: either would stop a projection (design §9).
     if "\x00" in text:
         raise ValueError("text must not contain the character U+0000; remove it and send again")
@@ -22,5 +23,5 @@ def _storable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[str, AfterValidator(storable)]
 """Text that PostgreSQL's jsonb, Kafka and JSON all hold; combine with Field(max_length=...)."""

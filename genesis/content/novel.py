@@ -67,6 +67,8 @@ class StageOrigin(Frozen):
     """How many rounds the stage took."""
     accepted_warnings: tuple[Text, ...] = ()
     """Codes of the warnings that stood when it was confirmed."""
+    accepted_stale: tuple[Text, ...] = ()
+    """Paths that no longer agreed with an earlier stage when the session was finished."""
 
 
 class Cost(Frozen):

@@ -1,12 +1,13 @@
 """What an edit may say: the operations of RFC 6902 with the limits of the content model §4, and its refusal."""
 
 import json
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from genesis.errors import GenesisError
-from genesis.values import Frozen, Text
+from genesis.values import Frozen, Text, storable
 
 MAX_OPERATIONS = 50
 """Most operations of one patch."""
@@ -41,6 +42,8 @@ class Operation(Frozen):
             raise ValueError("`value` belongs to `add`, `replace` and `test`, and only there; to empty use `remove`")
         if _deeper(self.value, MAX_DEPTH):
             raise ValueError(f"a value has at most {MAX_DEPTH} levels; change smaller parts of the draft")
+        for text in _texts(self.value):
+            storable(text)
         if len(json.dumps(self.value, ensure_ascii=False, separators=(",", ":"))) > MAX_VALUE:
             raise ValueError(f"a value has at most {MAX_VALUE:,} characters as JSON; send it in several operations")
         return self
@@ -51,6 +54,19 @@ def _deeper(value: JsonValue, levels: int) -> bool:
         return False
     inside = value.values() if isinstance(value, dict) else value
     return levels == 0 or any(_deeper(each, levels - 1) for each in inside)
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for key, inside in value.items():
+                yield key
+                yield from _texts(inside)
+        case list():
+            for inside in value:
+                yield from _texts(inside)
 
 
 PatchCode = Literal[

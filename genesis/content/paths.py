@@ -166,6 +166,15 @@ def resolve(stage: Stage, candidates: Sequence[Content], pointer: str) -> Any:
     return document(stage, candidates).walk(parse(pointer)).value
 
 
+def resolves(stage: Stage, candidates: Sequence[Content], pointer: str) -> bool:
+    """True where the path leads somewhere in the draft."""
+    try:
+        resolve(stage, candidates, pointer)
+    except (BadPath, UnknownPath):
+        return False
+    return True
+
+
 def normalise(stage: Stage, candidates: Sequence[Content], pointer: str) -> str:
     """The path as locks and edits keep it: items by id, plain lists whole (`/s1/themes/0` is `/s1/themes`).
 

@@ -53,13 +53,22 @@ def blended(
     concept is told where it came from (`derived_from`, at most three). Raises `NoRoomForBlend` where the blend
     would push out what the person protected.
     """
-    held = {each.id for each in parents if any(covers(format_path([each.id]), path) for path in protected)}
-    if len(held) >= limit:
+    if not has_room(parents, protected, limit):
         raise NoRoomForBlend
+    held = _held(parents, protected)
     others = [each for each in parents if each.id != blend.id]
     wanted = sorted(others, key=lambda each: 0 if each.id in held else 1 if each.id in sources else 2)
     staying = {each.id for each in wanted[: limit - 1]}
     return (_derived(blend, sources), *(each for each in others if each.id in staying))
+
+
+def has_room(parents: Sequence[Content], protected: Collection[str], limit: int) -> bool:
+    """True where a blend would push out nothing that the person protected."""
+    return len(_held(parents, protected)) < limit
+
+
+def _held(parents: Sequence[Content], protected: Collection[str]) -> set[str]:
+    return {each.id for each in parents if any(covers(format_path([each.id]), path) for path in protected)}
 
 
 def merged(candidates: Sequence[C], base: str, take: Sequence[Take]) -> tuple[C, ...]:

@@ -1,10 +1,14 @@
 """Asking for a proposal: entering a stage, a round the person wants, a part made anew, a round after feedback."""
 
+from genesis.content.catalog import MAX_CANDIDATES
+from genesis.content.paths import resolves
 from genesis.content.proposal import Finding
+from genesis.content.versions import has_room
 from genesis.session import events as e
 from genesis.session import identity
 from genesis.session import messages as m
 from genesis.session.decision import Decision
+from genesis.session.findings import not_at
 from genesis.session.reasons import Reason
 from genesis.session.stages import CHOICE, Stage
 from genesis.session.state import Closed, Confirmed, Draft, Empty, Generating, Review, Stale, Task
@@ -56,6 +60,11 @@ def _unfit(d: Decision, command: m.GenerateInspiration, draft: Draft) -> tuple[R
         return Reason.NOTHING_TO_CHOOSE, ()
     if any(draft.candidate(each) is None for each in command.candidates):
         return Reason.UNKNOWN_CANDIDATE, ()
+    if command.what == "blend" and not has_room(draft.candidates, draft.locks, MAX_CANDIDATES[command.stage]):
+        return Reason.NO_ROOM, ()
+    missing = [path for path in command.paths if not resolves(command.stage, draft.candidates, path)]
+    if missing:
+        return Reason.UNKNOWN_PATH, tuple(map(not_at, missing[:40]))
     if command.what == "stale" and not d.state.slot(command.stage).stale:
         return Reason.NOTHING_STALE, ()
     return None

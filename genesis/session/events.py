@@ -244,6 +244,8 @@ class StagesMarkedStale(EventBody):
 class NovelCreated(EventBody):
     """The novel, whole: what the `novels` read model stores."""
 
+    EVENT_VERSION: ClassVar[int] = 2
+
     type: Literal["novel-created"] = "novel-created"
     novel: Novel
 

@@ -31,3 +31,10 @@ def _within(path: str, stage: Stage, candidate: str) -> str:
 def errors_among(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Those that keep a draft from being confirmed."""
     return tuple(finding for finding in findings if finding.level == "error")
+
+
+def not_at(path: str) -> Finding:
+    """What is said of a path that leads nowhere."""
+    return Finding(
+        level="error", code="unknown_path", path=path, text="There is nothing here; take a path of the content."
+    )

@@ -19,6 +19,7 @@ def novel_of(state: Session, title: str, at: datetime) -> Novel:
             round=slot.confirmed.round,
             rounds=slot.rounds,
             accepted_warnings=slot.confirmed.accepted_warnings,
+            accepted_stale=tuple(dict.fromkeys(reason.path for reason in slot.stale)),
         )
         for stage, slot in state.stages.items()
         if slot.confirmed

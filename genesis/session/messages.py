@@ -8,6 +8,8 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from genesis.content.catalog import CONTENT, Content
 from genesis.content.fields import Id
+from genesis.content.impact import StaleReason
+from genesis.content.operations import MAX_OPERATIONS, Operation
 from genesis.content.proposal import Provenance, Understood
 from genesis.content.versions import Take
 from genesis.session.brief import Brief
@@ -96,6 +98,8 @@ class ProvideFeedback(Frozen):
     """The revision that is meant; 0 with a null proposal."""
     text: Guidance = ""
     chips: Annotated[tuple[Chip, ...], Field(max_length=6)] = ()
+    patch: Annotated[tuple[Operation, ...], Field(max_length=MAX_OPERATIONS)] = ()
+    """Changes of the text by the person's own hand (RFC 6902); all of them are applied, or none."""
     lock: Annotated[tuple[Path, ...], Field(max_length=200)] = ()
     """Paths that no regeneration may change from now on."""
     unlock: Annotated[tuple[Path, ...], Field(max_length=200)] = ()
@@ -120,7 +124,7 @@ class ProvideFeedback(Frozen):
     @property
     def edits(self) -> bool:
         """True where code changes the draft or its locks at once."""
-        return bool(self.lock or self.unlock)
+        return bool(self.patch or self.lock or self.unlock)
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -297,6 +301,8 @@ class GenerationRequest(Frozen):
     """What is to be changed, as the person sees it: the draft's candidates; for `stale` the confirmed content."""
     locks: tuple[Path, ...] = ()
     """Paths of `previous` that stay as they are: code puts them back over the result."""
+    stale: tuple[StaleReason, ...] = ()
+    """`stale`: what no longer agrees with an earlier stage, and with what of it."""
     requested_at: AwareDatetime
     deadline: AwareDatetime
 

@@ -1,5 +1,7 @@
 """Moving between stages: going back to one, coming to the next, and what a change means for later ones."""
 
+from genesis.content.catalog import Content
+from genesis.content.impact import StaleReason, impact, merge_stale
 from genesis.content.novel import content_hash
 from genesis.session import events as e
 from genesis.session import identity
@@ -9,7 +11,7 @@ from genesis.session.decision import Decision
 from genesis.session.findings import findings_of
 from genesis.session.reasons import Reason
 from genesis.session.stages import Stage, next_stage
-from genesis.session.state import Closed, Confirmed, Draft, Stale
+from genesis.session.state import Closed, Confirmed, Draft, Session, Stale
 
 
 def navigate(d: Decision, command: m.NavigateToStage) -> None:
@@ -69,6 +71,25 @@ def open_draft(d: Decision, draft: Draft, counters: dict[str, int]) -> None:
         )
     )
     d.ask(draft.stage, handle_id)
+
+
+def confirmed_anew(d: Decision, stage: Stage, before: Content | None) -> None:
+    """Say which confirmed stages no longer agree with this one, now that it has been confirmed again."""
+    if before is None:
+        return
+    contents = d.state.confirmed_contents()
+    touched = impact(stage, before, contents[stage], contents)
+    if touched:
+        marked = {each: merge_stale(d.state.slot(each).stale, reasons) for each, reasons in touched.items()}
+        d.emit(e.StagesMarkedStale(stages=marked))
+
+
+def preview(state: Session, draft: Draft) -> dict[Stage, tuple[StaleReason, ...]]:
+    """What confirming this draft as it is would make stale; nothing for a stage never confirmed before."""
+    before, after = state.slot(draft.stage).confirmed, draft.candidate(draft.chosen)
+    if before is None or after is None:
+        return {}
+    return impact(draft.stage, before.content, after, state.confirmed_contents())
 
 
 def go_on(d: Decision, stage: Stage) -> None:

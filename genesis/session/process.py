@@ -58,6 +58,7 @@ def _request(state: Session, task_id: UUID) -> GenerationRequest:
         confirmed=confirmed,
         previous=previous,
         locks=protected(state, task.stage),
+        stale=state.slot(task.stage).stale if task.what == "stale" else (),
         requested_at=task.requested_at,
         deadline=task.deadline,
     )

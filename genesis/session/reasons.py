@@ -33,6 +33,7 @@ class Reason(StrEnum):
     UNKNOWN_VERSION = "unknown_version"
     BAD_PATCH = "bad_patch"
     BAD_MERGE = "bad_merge"
+    NO_ROOM = "no_room"
     VERSION_CONFLICT = "version_conflict"
     GENERATION_ENDED = "generation_ended"
     TOO_LARGE = "too_large"
@@ -69,6 +70,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.UNKNOWN_PATH: "The proposal has nothing at one of the paths; look at its current content.",
     Reason.UNKNOWN_VERSION: "This is none of the last versions of the stage; take one from its history.",
     Reason.BAD_PATCH: "The patch does not fit the proposal; nothing of it was applied.",
+    Reason.NO_ROOM: "The stage is full and every candidate is locked or edited; unlock or remove one first.",
     Reason.BAD_MERGE: "The fields cannot be taken as named; nothing of it was applied.",
     Reason.VERSION_CONFLICT: "The session has changed since the version you named; read it again.",
     Reason.GENERATION_ENDED: "The proposal this answer was for was never made; look at the stage as it is now.",

@@ -1,9 +1,8 @@
 """What becomes of a generation: its proposal, its failure, or a result that nobody waits for any more."""
 
-from genesis.content.ids import ids_of, renumber
-from genesis.content.novel import content_hash
 from genesis.content.proposal import Provenance
 from genesis.content.sizes import DRAFT_CAP, size
+from genesis.content.versions import NoRoomForBlend
 from genesis.session import events as e
 from genesis.session import identity
 from genesis.session import messages as m
@@ -11,8 +10,9 @@ from genesis.session.answers import answer_to
 from genesis.session.decision import Decision
 from genesis.session.findings import findings_of
 from genesis.session.handles import HandleStatus
+from genesis.session.proposals import proposal_of
 from genesis.session.reasons import Reason
-from genesis.session.state import Draft, Generating, Review
+from genesis.session.state import Generating, Review
 from genesis.session.stopping import settle_kept
 
 
@@ -20,25 +20,15 @@ def succeeded(d: Decision, result: m.GenerationSucceeded) -> None:
     phase = d.awaited(result.task_id)
     if phase is None:
         return _discard(d, result)
-    stage, slot = phase.task.stage, d.state.slot(phase.task.stage)
-    if result.stage != stage or size(result.candidates) > DRAFT_CAP[stage]:
-        code = "too_large" if result.stage == stage else "wrong_stage"
-        return _fail(d, phase, code, "The proposal could not be used.", result.attempt, result.provenance)
-    known = frozenset[str]().union(*(ids_of(each) for each in d.state.confirmed_contents().values()))
-    candidates, counters = renumber(stage, result.candidates, slot.counters, known)
-    draft = Draft(
-        proposal_id=phase.task.task_id,
-        stage=stage,
-        round=phase.task.round,
-        parent=phase.draft.proposal_id if phase.draft else None,
-        kind="feedback" if phase.task.feedback or phase.task.chips else "round",
-        candidates=candidates,
-        chosen=candidates[0].id if len(candidates) == 1 else "",
-        content_hash=content_hash(candidates),
-        command_id=phase.task.command_id,
-        created_at=d.at,
-        provenance=result.provenance,
-    )
+    stage = phase.task.stage
+    if result.stage != stage:
+        return _unusable(d, phase, result, "wrong_stage")
+    try:
+        draft, counters = proposal_of(d.state, phase, result, d.at)
+    except NoRoomForBlend:
+        return _unusable(d, phase, result, "no_room")
+    if size(draft.candidates) > DRAFT_CAP[stage]:
+        return _unusable(d, phase, result, "too_large")
     d.emit(
         e.ProposalMade(
             stage=stage,
@@ -69,6 +59,10 @@ def _discard(d: Decision, result: m.GenerationSucceeded | m.GenerationFailed) ->
             provenance=result.provenance,
         )
     )
+
+
+def _unusable(d: Decision, phase: Generating, result: m.GenerationSucceeded, code: str) -> None:
+    _fail(d, phase, code, "The proposal could not be used.", result.attempt, result.provenance)
 
 
 def failed(d: Decision, failure: m.GenerationFailed) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.genesis.test_any_order import AnySession
+from tests.any_session import AnySession
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
@@ -12,7 +12,7 @@ class TestManySessions(AnySession.TestCase):
     """A class of its own: the short run's settings must stay the short run's."""
 
     settings = settings(
-        max_examples=3000,
+        max_examples=10_000,
         stateful_step_count=60,
         deadline=None,
         print_blob=True,

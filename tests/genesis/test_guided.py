@@ -99,7 +99,7 @@ def test_feedback_asks_for_a_new_round_that_knows_the_old_one():
     [request] = story.last.requests
     assert (request.round, request.feedback, request.previous) == (2, "darker, please", draft.candidates)
     story.proposed(CONCEPT)
-    assert [concept.id for concept in story.draft(CONCEPT).candidates] == ["k3", "k4"]
+    assert [concept.id for concept in story.draft(CONCEPT).candidates] == ["k1", "k2"], "the same ideas, revised"
     assert story.draft(CONCEPT).parent == draft.proposal_id
 
 
