@@ -138,7 +138,8 @@ def fields(model: type[BaseModel]) -> Iterator[str]:
     for name, field in shown.items():
         kind = cell(described(field.annotation, field.metadata))
         needed = " **needed to confirm**" if REQUIRED in field.metadata else ""
-        yield f"| `{field.alias or name}` | {kind}{needed} | {cell(default_of(field))} | {cell(field.description or '')} |"
+        told = cell(field.description or "")
+        yield f"| `{field.alias or name}` | {kind}{needed} | {cell(default_of(field))} | {told} |"
     yield ""
 
 

@@ -256,8 +256,8 @@ class AnySession(RuleBasedStateMachine):
 
     @rule(ahead=st.integers(1, 3))
     def a_number_is_missing(self, ahead: int) -> None:
-        envelope = replace(self.sent[-1], command_no=(self.state.command_no if self.state else 0) + 1 + ahead)
-        self.deliver(envelope)
+        first = self.sent[0]
+        self.deliver(replace(first, command_no=(self.state.command_no if self.state else 0) + 1 + ahead))
 
     @precondition(lambda self: len(self.sent) > 20)
     @rule(accept_stale=st.booleans())

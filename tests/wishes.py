@@ -8,7 +8,7 @@ from uuid import UUID
 from genesis.content.catalog import Content
 from genesis.content.fields import Item, specs
 from genesis.content.operations import Operation
-from genesis.content.paths import covered
+from genesis.content.paths import Area
 from genesis.session import events as e
 from genesis.session import messages as m
 from genesis.session.actions import Action
@@ -237,7 +237,7 @@ def command_for(action: Action, state: Session, history: Sequence[e.Recorded]) -
         case "edit":
             return m.ProvideFeedback(**names, patch=(_some_change(stage, draft),))
         case "lock":
-            free = [each for each in paths_of(draft) if not covered(each, draft.locks)] if draft else ["/nothing"]
+            free = [each for each in paths_of(draft) if each not in Area(draft.locks)] if draft else ["/nothing"]
             return m.ProvideFeedback(**names, lock=tuple(free[:1]), unlock=() if free else tuple(draft.locks[:1]))
         case "restore":
             old = [each for each in versions(stage, history) if not draft or each != draft.candidates]

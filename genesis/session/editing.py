@@ -8,7 +8,7 @@ from genesis.content.catalog import Content
 from genesis.content.novel import content_hash
 from genesis.content.operations import PatchRefused
 from genesis.content.patch import apply_patch
-from genesis.content.paths import BadPath, UnknownPath, collapse, covered, normalise, resolves
+from genesis.content.paths import Area, BadPath, UnknownPath, collapse, normalise, resolves
 from genesis.content.proposal import Finding
 from genesis.content.sizes import DRAFT_CAP, size
 from genesis.content.versions import MergeRefused, merged
@@ -187,7 +187,8 @@ def _locked(answer: m.ProvideFeedback, draft: Draft, touched: Sequence[str]) -> 
 
 
 def _left(paths: Iterable[str], gone: Sequence[str]) -> tuple[str, ...]:
-    return tuple(path for path in paths if not covered(path, gone))
+    area = Area(gone)
+    return tuple(path for path in paths if path not in area)
 
 
 def _given(d: Decision) -> dict[str, int]:
