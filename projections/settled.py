@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from genesis.session import events as e
+from genesis.session import identity
 
 _KEPT = "input-received"
 _REJECTED = "command-rejected"
@@ -20,6 +21,8 @@ class Settled:
 
     def add(self, recorded: e.Recorded) -> None:
         """Take up an event."""
+        if _is_of_a_result(recorded):
+            return
         match recorded.event:
             case e.InputReceived(kept=True):
                 self._put(recorded.causation_id, "PROCESSING", None, recorded.created_at)
@@ -52,3 +55,9 @@ class Settled:
             return None
         news = self._statuses.values()
         return list(self._statuses), [one[0] for one in news], [one[1] for one in news], [one[2] for one in news]
+
+
+def _is_of_a_result(recorded: e.Recorded) -> bool:
+    """True where an unnumbered message, and no answer kept for it, caused the event: no command of the inbox."""
+    first = identity.event_id(recorded.causation_id, recorded.part - 1)
+    return recorded.command_no is None and recorded.event_id == first

@@ -536,3 +536,27 @@ async def status(admin, command: UUID) -> tuple:
     return tuple(
         await admin.fetchrow("SELECT status, reason, processed_at FROM door.command_inbox WHERE id = $1", command)
     )
+
+
+async def test_an_outcome_waits_for_a_command_whose_commit_is_not_visible_yet(admin, door, database):
+    """Debezium reads a commit from the WAL before others see it, and the pipe may be back first."""
+    accepting = await door.acquire()
+    work = accepting.transaction()
+    await work.start()
+    accepted = await start(accepting)
+    settled = asyncio.create_task(settle(admin, (accepted.command_id, "COMPLETED", None)))
+    onlooker = await connect(database.admin, application_name="test onlooker")
+    await somebody_waits(onlooker, "transactionid")
+    await onlooker.close()
+    await work.commit()
+    await door.release(accepting)
+    assert await settled == 1
+    assert (await status(admin, accepted.command_id))[0] == "COMPLETED"
+
+
+async def test_an_outcome_of_what_was_never_accepted_leaves_no_trace(admin, door):
+    accepted = await start(door)
+    before = await everything(admin)
+    assert await settle(admin, (uuid4(), "COMPLETED", None), (uuid4(), "FAILED", "overtaken")) == 0
+    assert await everything(admin) == before
+    assert await settle(admin, (uuid4(), "COMPLETED", None), (accepted.command_id, "COMPLETED", None)) == 1

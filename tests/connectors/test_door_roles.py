@@ -54,6 +54,7 @@ CALLS = {
     "clear_claims": ("genesis_sweeper", "SELECT door.clear_claims(1)"),
     "probe_pipe": ("genesis_sweeper", "SELECT door.probe_pipe()"),
     "resend_commands": ("genesis_sweeper", f"SELECT door.resend_commands('{uuid4()}', 1, 1)"),
+    "await_commands": (None, "SELECT door.await_commands('{}')"),
     "put_into_outbox": (None, "SELECT door.put_into_outbox(NULL, NULL)"),
     "append_command": (
         None,
