@@ -6,12 +6,13 @@ a higher EVENT_VERSION and an entry in UPCASTERS; `tests/genesis/golden` keeps o
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError, create_model
 from pydantic_core import from_json, to_json
 
 from genesis.envelope import Envelope
@@ -176,12 +177,63 @@ def event_body(recorded: Recorded) -> Json:
     }
 
 
+class _Metadata(BaseModel):
+    user_id: str
+    command_no: Annotated[int, Field(ge=0)] | None = None
+    part: int
+    of: int
+
+
+class _Body(BaseModel):
+    event_id: UUID
+    aggregate_id: UUID
+    sequence: int
+    correlation_id: UUID
+    causation_id: UUID
+    created_at: AwareDatetime
+    metadata: _Metadata
+
+
+_HEAD = re.compile(rb'\{"event_id":"[^"]*","event_type":"([a-z-]+)","event_version":([0-9]+),')
+"""How every body begins that `dump_event` has written."""
+
+_BODIES: dict[tuple[bytes, bytes], type[Any]] = {
+    (tag.encode(), b"%d" % model.EVENT_VERSION): create_model(f"{model.__name__}Body", __base__=_Body, payload=model)
+    for tag, model in _EVENTS.items()
+}
+"""(event type, version) of today's bodies -> the whole body as one model: read in one pass, half the time."""
+
+
 def load_event(value: bytes) -> Recorded:
     """A message of genesis.events. Raises Unreadable."""
+    head = _HEAD.match(value)
+    model = _BODIES.get((head[1], head[2])) if head else None
+    if model is not None:
+        try:
+            return _recorded(model.model_validate_json(value))
+        except ValidationError:
+            pass  # the other way is more lenient and finds better words
     try:
         return event_from_body(from_json(value))
     except ValueError as error:
         raise Unreadable(f"not a message of genesis.events: {_described(error)}") from error
+
+
+def _recorded(body: Any) -> Recorded:
+    metadata = body.metadata
+    return Recorded(
+        event_id=body.event_id,
+        event=body.payload,
+        session_id=body.aggregate_id,
+        sequence=body.sequence,
+        correlation_id=body.correlation_id,
+        causation_id=body.causation_id,
+        created_at=body.created_at.astimezone(UTC),
+        user_id=metadata.user_id,
+        command_no=metadata.command_no,
+        part=metadata.part,
+        of=metadata.of,
+    )
 
 
 def event_from_body(body: Json) -> Recorded:

@@ -122,7 +122,7 @@ class Projector:
         rows = await self._connection.fetch("SELECT kafka_partition, next_offset FROM projection_positions")
         self.positions = {row["kafka_partition"]: row["next_offset"] for row in rows}
 
-    async def project(self, messages: Sequence[Message]) -> None:
+    async def project(self, messages: Sequence[Message], read: Sequence["Read"] | None = None) -> None:
         """Project these messages: in one transaction or, where one of them is refused, each in its own.
 
         They are in the order of their partition and begin at its position. Afterwards each of them is a row of the
@@ -130,7 +130,7 @@ class Projector:
         asyncpg raises while the server is away.
         """
         try:
-            await self._write(messages)
+            await self._write(messages, read or read_ahead(messages))
         except Refused as error:
             log.warning("a batch of %d messages goes one by one: %s", len(messages), error)
             self._cache.clear()
@@ -139,13 +139,13 @@ class Projector:
 
     async def _project_alone(self, message: Message) -> None:
         try:
-            await self._write([message])
+            await self._write([message], read_ahead([message]))
         except Refused as error:
             self._cache.clear()
-            await self._write([message], refused=str(error))
+            await self._write([message], [Read(message, None, remains(message), str(error), "refused")])
 
-    async def _write(self, messages: Sequence[Message], refused: str | None = None) -> None:
-        batch = _Batch([_read(message, refused) for message in messages])
+    async def _write(self, messages: Sequence[Message], read: Sequence["Read"]) -> None:
+        batch = _Batch(read)
         batch.known = await self._recall(batch.sessions())
         try:
             batch.fold()
@@ -212,7 +212,7 @@ class Projector:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class Read:
     """A message and what could be made of it: an event, or what is left of one and why it is."""
 
     message: Message
@@ -228,22 +228,25 @@ class _Read:
         return self.left.session_id if self.left else None
 
 
-def _read(message: Message, refused: str | None) -> _Read:
-    if refused is not None:
-        return _Read(message, None, remains(message), refused, "refused")
+def read_ahead(messages: Sequence[Message]) -> list[Read]:
+    """What can be made of these messages before their turn has come: half the work of projecting them."""
+    return [_read(message) for message in messages]
+
+
+def _read(message: Message) -> Read:
     try:
         recorded = wire.load_event(message.value or b"")
     except (wire.Unreadable, RecursionError) as error:
-        return _Read(message, None, remains(message), str(error))
+        return Read(message, None, remains(message), str(error))
     if message.key != str(recorded.session_id).encode():
-        return _Read(message, None, remains(message), "its key is not the id of its session")
-    return _Read(message, recorded)
+        return Read(message, None, remains(message), "its key is not the id of its session")
+    return Read(message, recorded)
 
 
 class _Batch:
     """What a batch of messages comes to: the arguments of one call of project_batch."""
 
-    def __init__(self, read: Sequence[_Read]) -> None:
+    def __init__(self, read: Sequence[Read]) -> None:
         self.known: dict[UUID, Known] = {}
         self.quarantined: list[dict[str, Any]] = []
         self._read = read
@@ -270,7 +273,7 @@ class _Batch:
             else:
                 self._take(one, one.recorded)
 
-    def _take(self, one: _Read, recorded: e.Recorded) -> None:
+    def _take(self, one: Read, recorded: e.Recorded) -> None:
         known = self.known[recorded.session_id]
         before = known.session
         sequence = before.sequence if before else 0
@@ -293,7 +296,7 @@ class _Batch:
         self._append(one.message, one.message.value or b"", fresh)
         known.last = max(known.last, recorded.sequence)
 
-    def _put_aside(self, one: _Read, left: Remains, reason: str, kind: str) -> None:
+    def _put_aside(self, one: Read, left: Remains, reason: str, kind: str) -> None:
         message = one.message
         self.quarantined.append(
             {

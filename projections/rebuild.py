@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -14,7 +14,8 @@ from connectors.settings import Settings
 from genesis.errors import GenesisError
 from genesis.topics import EVENTS
 from projections import schema
-from projections.projector import Projector
+from projections.domain_events.project import Message
+from projections.projector import Projector, Read, read_ahead
 from projections.runner import bounded, open_connection
 
 log = logging.getLogger(__name__)
@@ -175,11 +176,28 @@ class _Rebuild:
     async def _fold(self, projector: Projector, target: dict[int, int]) -> None:
         total = self._done + _distance(projector.positions, target)
         batches = reading.read(self._settings, EVENTS.name, dict(projector.positions), target, records=BATCH_MESSAGES)
-        async for arrived in batches:
-            for batch in bounded(arrived, BATCH_MESSAGES, BATCH_BYTES):
-                await projector.project(batch)
-                self._done += len(batch)
+        writing: asyncio.Task[None] | None = None
+        try:
+            async for arrived in batches:
+                for batch in bounded(arrived, BATCH_MESSAGES, BATCH_BYTES):
+                    # While PostgreSQL writes the batch before this one.
+                    read = read_ahead(batch)
+                    if writing is not None:
+                        await writing
+                        self._told(self._done, total)
+                    writing = asyncio.create_task(self._write(projector, batch, read))
+                    await asyncio.sleep(0)
+            if writing is not None:
+                await writing
                 self._told(self._done, total)
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+    async def _write(self, projector: Projector, batch: Sequence[Message], read: Sequence[Read]) -> None:
+        await projector.project(batch, read)
+        self._done += len(batch)
 
     async def _demand_all_events(self, projector: Projector) -> None:
         """The old history may be the only other copy of an event: it is not given away for less."""

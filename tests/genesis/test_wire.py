@@ -252,3 +252,19 @@ def test_events_carry_cloudevents_headers():
     assert headers["ce_type"] == b"session-started"
     assert headers["ce_subject"] == str(SESSION).encode()
     assert (headers["sequence"], headers["traceparent"]) == (b"1", b"00-abc-def-01")
+
+
+def test_a_body_is_the_same_event_whichever_way_it_is_read():
+    """In one pass where it looks as we write it, by way of JSON values where its keys are in another order."""
+    for recorded in a_story_of_everything():
+        value = wire.dump_event(recorded)
+        reordered = json.dumps(json.loads(value), sort_keys=True).encode()
+        assert wire.load_event(value) == wire.event_from_body(json.loads(value)) == wire.load_event(reordered)
+
+
+@pytest.mark.parametrize("member", ["event_id", "aggregate_id", "sequence", "created_at", "payload", "metadata"])
+def test_a_body_that_lacks_a_member_is_unreadable(member: str):
+    body = json.loads(wire.dump_event(Story().started().history[0]))
+    del body[member]
+    with pytest.raises(wire.Unreadable):
+        wire.load_event(json.dumps(body, separators=(",", ":")).encode())
