@@ -11,7 +11,7 @@ from genesis.session.decision import Decision
 from genesis.session.findings import not_at
 from genesis.session.reasons import Reason
 from genesis.session.stages import CHOICE, Stage
-from genesis.session.state import Closed, Confirmed, Draft, Empty, Generating, Review, Stale, Task
+from genesis.session.state import Closed, Confirmed, Draft, Empty, Generating, Review, Slot, Stale, Task
 
 
 def enter(d: Decision, stage: Stage) -> None:
@@ -80,7 +80,7 @@ def _mend(d: Decision, command: m.GenerateInspiration) -> None:
 def task_for(d: Decision, command: m.GenerateInspiration, feedback: m.ProvideFeedback | None = None) -> Task:
     """The generation that this command, or this feedback, asks for."""
     slot = d.state.slot(command.stage)
-    stale = tuple(dict.fromkeys(reason.path for reason in slot.stale)) if command.what == "stale" else ()
+    stale = _stale_paths(command.stage, slot) if command.what == "stale" else ()
     return Task(
         task_id=identity.task_id(d.envelope.message_id, command.stage),
         stage=command.stage,
@@ -101,6 +101,19 @@ def task_for(d: Decision, command: m.GenerateInspiration, feedback: m.ProvideFee
         requested_at=d.at,
         deadline=d.at + d.rules.generation_ttl,
     )
+
+
+def _stale_paths(stage: Stage, slot: Slot) -> tuple[str, ...]:
+    """The stale paths of the confirmed content as paths of the draft: in its chosen candidate, where one is."""
+    paths = tuple(reason.path for reason in slot.stale)
+    if stage not in CHOICE or slot.confirmed is None:
+        return paths
+    draft = slot.phase.draft if isinstance(slot.phase, Review) else None
+    if draft is None:
+        meant = [slot.confirmed.content.id]
+    else:
+        meant = [draft.chosen] if draft.chosen else [each.id for each in draft.candidates]
+    return tuple(f"/{candidate}{path}" for candidate in meant for path in paths)
 
 
 def request(d: Decision, task: Task) -> None:
