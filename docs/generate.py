@@ -1,8 +1,10 @@
-"""Writes docs/messages.md and docs/settings.md from the code: `python docs/generate.py`, or `--check` to compare."""
+"""Writes the documents that are made from the code: `python docs/generate.py`, or `--check` to compare."""
 
 import argparse
 import inspect
+import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +28,9 @@ from genesis.session.reasons import SENTENCES, Reason
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py; edit the code and run it again. -->"
+
+Cells = dict[str, dict[str, dict[str, str]]]
+"""Situation -> what is sent -> mode -> what follows."""
 
 PLAIN = {
     "str": "text",
@@ -366,7 +371,77 @@ def settings() -> str:
     return "\n".join(lines) + "\n"
 
 
-DOCUMENTS: dict[str, Callable[[], str]] = {"messages.md": messages, "settings.md": settings}
+MATRIX = DOCS.parent / "tests" / "genesis" / "matrix.toml"
+"""What follows in each cell; `tests/genesis/test_matrix.py` holds the kernel to it."""
+
+
+def matrix() -> str:
+    """The document of what every command leads to in every situation."""
+    cells: Cells = tomllib.loads(MATRIX.read_text(encoding="utf-8"))
+    lines = [
+        "# Commands by phase",
+        "",
+        MADE,
+        "",
+        "What follows when a command meets a session, for every phase of the stage it is sent to and every status of "
+        "the session. Each cell is tested: `tests/genesis/test_matrix.py` sends the command to such a session and "
+        "compares. Events and reasons are described in [messages](messages.md).",
+        "",
+        "“Answers” are SELECT_CONCEPT, PROVIDE_FEEDBACK and CONFIRM_STAGE: they name the proposal in review or being "
+        "made, unless it says otherwise. A situation without a status is IN_PROGRESS.",
+        "",
+        "## At a glance",
+        "",
+        "✓ granted, – refused, · passed over without a word (a late result of nothing that is remembered); "
+        "“g” only in guided mode, “f” only in free-form mode.",
+        "",
+        *_glance(cells),
+        "",
+    ]
+    for situation, variants in cells.items():
+        lines += [f"## {situation[0].upper()}{situation[1:]}", "", "| sent | what follows |", "|---|---|"]
+        lines += _outcomes(variants)
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _glance(cells: Cells) -> Iterator[str]:
+    yield "| | " + " | ".join(str(number) for number, _ in enumerate(cells, start=1)) + " |"
+    yield "|---|" + "---|" * len(cells)
+    for variant in next(iter(cells.values())):
+        yield f"| {variant} | " + " | ".join(_mark(variants[variant]) for variants in cells.values()) + " |"
+    yield ""
+    yield from (f"{number}. {situation}" for number, situation in enumerate(cells, start=1))
+
+
+def _mark(modes: dict[str, str]) -> str:
+    granted = [mode for mode, outcome in modes.items() if not outcome.startswith(("refused", "nothing"))]
+    if len(granted) == len(modes):
+        return "✓"
+    if granted:
+        return granted[0][0]
+    return "·" if set(modes.values()) == {"nothing"} else "–"
+
+
+def _outcomes(variants: dict[str, dict[str, str]]) -> Iterator[str]:
+    """The variants by what follows, those with the same outcome in one row, in the order of their first."""
+    rows: dict[str, list[str]] = {}
+    for variant, modes in variants.items():
+        same = len(set(modes.values())) == 1
+        told = [_told(outcome) if same else f"{_MODES[mode]}: {_told(outcome)}" for mode, outcome in modes.items()]
+        rows.setdefault("; ".join(dict.fromkeys(told)), []).append(variant)
+    for outcome, sent in rows.items():
+        yield f"| {'<br>'.join(sent)} | {outcome} |"
+
+
+def _told(outcome: str) -> str:
+    """Events and reasons as code, in their order."""
+    return re.sub(r"\b(?!refused\b|nothing\b)[a-z_-]+", lambda found: f"`{found[0]}`", outcome)
+
+
+_MODES = {"guided": "guided", "free_form": "free-form"}
+
+DOCUMENTS: dict[str, Callable[[], str]] = {"messages.md": messages, "settings.md": settings, "matrix.md": matrix}
 """File name in `docs/` to what it must hold."""
 
 

@@ -53,7 +53,7 @@ def generator() -> dict[str, Any]:
     return runpy.run_path(str(HOUSE / "docs" / "generate.py"))
 
 
-@pytest.mark.parametrize("name", ["messages.md", "settings.md"])
+@pytest.mark.parametrize("name", ["messages.md", "settings.md", "matrix.md"])
 def test_documents_made_from_the_code_are_up_to_date(name: str):
     made = generator()["DOCUMENTS"][name]()
     assert (HOUSE / "docs" / name).read_text() == made, "run `.venv/bin/python docs/generate.py`"
