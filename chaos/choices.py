@@ -19,7 +19,9 @@ WEIGHTS: dict[str, float] = {
     "select": 2.0,
     "feedback": 1.5,
     "mend": 1.0,
+    "edit": 1.5,
     "lock": 0.7,
+    "merge": 0.5,
     "regenerate": 0.7,
     "stop": 0.7,
     "navigate": 0.4,
@@ -87,11 +89,31 @@ def _about(action: Action, draft: Draft, payload: dict[str, Any], chance: random
         case "feedback":
             return action.command, {**payload, "chips": chance.sample(CHIPS, 2)}
         case "lock":
-            return action.command, {**payload, "lock": [f"/{ids[0]}/title"]}
+            return action.command, {**payload, "lock": [_path(draft)]}
+        case "edit":
+            operation = {"op": "replace", "path": _path(draft), "value": f"Draft {chance.randrange(1000)}"}
+            return action.command, {**payload, "patch": [operation]}
+        case "merge" if len(ids) > 1:
+            base, other = chance.sample(ids, 2)
+            return "SELECT_CONCEPT", {**payload, "base": base, "take": [{"field": "title", "from": other}]}
         case "blend":
             stage = {"stage": payload["stage"], "what": "blend"}
             return (action.command, {**stage, "candidates": chance.sample(ids, 2)}) if len(ids) > 1 else None
     return None
+
+
+def _path(draft: Draft) -> str:
+    """A line of text that every content of the stage has."""
+    first = draft.candidates[0]
+    match draft.stage:
+        case Stage.CONCEPT_SELECTION | Stage.STORY_CONCEPTION:
+            return f"/{first.id}/title"
+        case Stage.WORLDVIEW:
+            return "/name"
+        case Stage.CHARACTERS:
+            return "/characters/c1/name"
+        case Stage.PLOT_OUTLINE:
+            return "/chapters/h1/title"
 
 
 def early(state: Session | None, chance: random.Random) -> Said | None:
