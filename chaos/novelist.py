@@ -13,6 +13,9 @@ from chaos.reader import Reader
 MOST_TURNS = 30
 """Commands a novelist sends of their own choice before they only want the novel."""
 
+PATIENCE_TURNS = 60
+"""Commands after which they give a session up: some mix of edits may leave an error that only thought would mend."""
+
 THINKING_SECONDS = 1.0
 """How long a novelist with nothing to say waits for news."""
 
@@ -50,6 +53,8 @@ class Novelist:
         while reader.state is None or not reader.state.status.is_over:
             seen = reader.last
             said = self._next(reader, hurry=enough.is_set() or turns > MOST_TURNS)
+            if turns > PATIENCE_TURNS:
+                said = "ABANDON_GENESIS", {}
             if said is None:
                 await self._news(reader, seen)
                 continue

@@ -17,7 +17,7 @@ MOST_ATTEMPTS = 20
 def check(evidence: Evidence, story: Replay) -> Iterator[Violation]:
     """Complaints about the messages behind a session's events (design §3, §6)."""
     by_number = {one.command_no: one for one in evidence.inbox.values() if one.session == story.session}
-    results = set(_results(evidence, story))
+    results = {identity.event_id(result, 0): result for result in _results(evidence, story)}
     commands = {one.command for one in by_number.values()}
     handled = 0
     seen: set[UUID] = set()
@@ -28,7 +28,7 @@ def check(evidence: Evidence, story: Replay) -> Iterator[Violation]:
         if not whole or len({(one.of, one.command_no) for one in group}) != 1:
             yield _complaint(Kind.MISSING_EVENT, story, group, f"is not {first.of} whole parts of one message")
         if number is None:
-            message = next((id for id in results if identity.event_id(id, 0) == first.event_id), None)
+            message = results.get(first.event_id)
         elif number <= handled:
             yield _complaint(Kind.DOUBLED_EVENT, story, group, f"number {number} was handled again")
             continue
