@@ -20,8 +20,7 @@ from connectors import kafka
 from connectors.settings import Settings
 from genesis import topics, wire
 from genesis.errors import GenesisError
-
-RESULTS = ("GENERATION_SUCCEEDED", "GENERATION_FAILED")
+from genesis.session import messages as m
 
 _OPEN = """
 SELECT count(*) FROM door.command_inbox
@@ -93,10 +92,8 @@ class Gatherer:
                 log[session].append(orjson.loads(value))
         results = []
         for key, value in await self._records(topics.COMMANDS.name):
-            if _session(key) in wanted and any(name.encode() in value[-4096:] + value[:4096] for name in RESULTS):
-                message = _json(value)
-                if message.get("type") in RESULTS and message.get("command_no") is None:
-                    results.append(message)
+            if _session(key) in wanted and _is_a_result(value):
+                results.append(_json(value))
         connection = await asyncpg.connect(self._dsn)
         try:
             return Evidence(
@@ -143,6 +140,15 @@ def _session(key: bytes) -> UUID | None:
         return UUID(key.strip(b'"').decode())
     except ValueError:
         return None
+
+
+def _is_a_result(value: bytes) -> bool:
+    """True for what the machine would take as the result of a generation; junk that only looks like one is none."""
+    try:
+        envelope = wire.load_envelope(value)
+    except (wire.Unreadable, RecursionError):
+        return False
+    return envelope.command_no is None and isinstance(envelope.message, m.GenerationSucceeded | m.GenerationFailed)
 
 
 def _json(value: bytes) -> Json:
