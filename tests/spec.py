@@ -31,6 +31,7 @@ class Story:
     at: datetime = examples.NOON
     state: Session | None = None
     history: list[e.Recorded] = field(default_factory=list)
+    envelopes: list[Envelope] = field(default_factory=list)
     last: Step | None = None
     _sent: int = 0
 
@@ -61,6 +62,7 @@ class Story:
         """Hand over this envelope as it is, a repeat perhaps."""
         self.last = handle(envelope, self.state, self.rules)
         self.last_envelope = envelope
+        self.envelopes.append(envelope)
         self.state = self.last.state
         self.history.extend(self.last.events)
         return self
