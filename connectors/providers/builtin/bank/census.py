@@ -3,10 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, get_args
+from typing import get_args
 
-from pydantic import BaseModel
-
+from connectors.providers.builtin.bank.lengths import entries, lengths, texts_of
 from connectors.providers.builtin.bank.shelves import Genre
 from connectors.providers.builtin.bank.tables import (
     PEOPLE,
@@ -60,7 +59,15 @@ STAGED = ("plots", "turns", "chains", "episodes")
 
 def violations(genre: Genre) -> list[str]:
     """What is wrong with a genre, one sentence each with its remedy; empty where nothing is."""
-    return [*_too_few(genre), *_references(genre), *_names(genre), *_slots(genre), *_grammar(genre), *_repeats(genre)]
+    return [
+        *_too_few(genre),
+        *_references(genre),
+        *_names(genre),
+        *_slots(genre),
+        *_grammar(genre),
+        *lengths(genre),
+        *_repeats(genre),
+    ]
 
 
 def _too_few(genre: Genre) -> Iterator[str]:
@@ -137,32 +144,8 @@ def _names(genre: Genre) -> Iterator[str]:
             yield f"premises: {count} are called “{name}”; give each its own name."
 
 
-def texts_of(entry: Any, where: str = "") -> Iterator[tuple[str, str]]:
-    """Every text of an entry with the way to it."""
-    if isinstance(entry, str):
-        yield where, entry
-    elif isinstance(entry, BaseModel):
-        for name in type(entry).model_fields:
-            yield from texts_of(getattr(entry, name), f"{where}.{name}" if where else name)
-    elif isinstance(entry, tuple | list):
-        for place, each in enumerate(entry, 1):
-            named = getattr(each, "id", "") or getattr(each, "name", "") or str(place)
-            yield from texts_of(each, f"{where} “{named}”" if isinstance(each, BaseModel) else f"{where} {place}")
-    elif isinstance(entry, dict):
-        for name, each in entry.items():
-            yield from texts_of(each, f"{where}.{name}")
-
-
-def _entries(genre: Genre) -> Iterator[tuple[str, Any]]:
-    for table in type(genre).__dataclass_fields__:
-        entries = getattr(genre, table)
-        if isinstance(entries, dict):
-            entries = tuple(entries.values())
-        yield from ((table, each) for each in (entries if isinstance(entries, tuple) else (entries,)))
-
-
 def _slots(genre: Genre) -> Iterator[str]:
-    for table, entry in _entries(genre):
+    for table, entry in entries(genre):
         known = set(SLOTS) | ({"age", "job", "secret_N"} if table == "people" else set())
         if table in STAGED:
             known |= SAYS | set(getattr(entry, "slots", ()))
@@ -178,7 +161,7 @@ def _slots(genre: Genre) -> Iterator[str]:
 
 
 def _grammar(genre: Genre) -> Iterator[str]:
-    for table, entry in _entries(genre):
+    for table, entry in entries(genre):
         name = getattr(entry, "id", "") or getattr(entry, "name", "") or table
         for where, text in texts_of(entry):
             for pattern, remedy in GRAMMAR:
