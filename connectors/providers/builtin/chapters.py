@@ -71,9 +71,15 @@ def tell(
         summary=fit(summary, 600),
         conflict=fit(capital(fill(main.conflict, slots)), 200),
         change=fit(capital(fill(main.change, slots)), 160),
-        hook=fit(sentences(fill(steps[-1].beat.hook, slots)), 160),
+        hook=_hook(steps, slots),
         tension=main.tension,
     )
+
+
+def _hook(steps: Sequence[Step], slots: Mapping[str, Slot]) -> str:
+    """The last beat's hook; nothing where a person's own words, which it may quote, are too long for it."""
+    hook = fit(sentences(fill(steps[-1].beat.hook, slots)), 160)
+    return "" if hook.endswith("…") else hook
 
 
 def _text(step: Step, choice: Choice) -> str:

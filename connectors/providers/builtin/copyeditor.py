@@ -7,7 +7,7 @@ SOUNDED = r"(?:one\b|one-|once|uni(?![nm])|us[aeiu]|u[kt][aeio]|eu|ewe|ubiq|ur[a
 
 PATTERNS = {
     "a slot": re.compile(r"[{}]"),
-    "a doubled word": re.compile(r"\b(\w+) \1\b", re.IGNORECASE),
+    "a doubled word": re.compile(r"(?<![\w-])(\w+) \1\b", re.IGNORECASE),
     "a before a vowel": re.compile(rf"\ba (?!{SOUNDED})[aeiou]\w", re.IGNORECASE),
     "an before a consonant": re.compile(
         r"\b[Aa]n (?!hour|honest|honou?r|heir)(?:[bcdfghjklmnpqrstvwxyz]|(?:uni(?![nm])|eu|once|one\b))"

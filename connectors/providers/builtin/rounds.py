@@ -124,7 +124,7 @@ def _fresh_concepts(work: Work, count: int, previous: Sequence[Concept]) -> list
     found = []
     for place, premise in enumerate(premises, first):
         model = invent(shelf, premise, request.brief, work.idea, choice, f"k/{place}", place)
-        model = granted(model, work.wishes)
+        model = granted(with_company(model, choice), work.wishes)
         found.append(concepts.tell(model, choice, request.brief, work.wishes, f"k/{place}"))
     return found
 
@@ -200,7 +200,7 @@ def _moved(work: Work, place: int, former: Concept, model: Model) -> Concept:
     others = [each for each in request.previous if isinstance(each, Concept)]
     seen = [each.id for each in map(_premise_in(shelf), others) if each]
     premise = concepts.chosen_premises(shelf, work.idea, choice, place + 1, seen)[-1]
-    fresh = invent(shelf, premise, request.brief, work.idea, choice, f"k/{place}", place)
+    fresh = with_company(invent(shelf, premise, request.brief, work.idea, choice, f"k/{place}", place), choice)
     if model.premise.id in {each.id for each in model.genre.premises}:
         fresh = fresh.having(L=model.lead, trade=model.slots["trade"])
     told = concepts.tell(granted(fresh, work.wishes), choice, request.brief, work.wishes, f"k/{place}")
@@ -212,7 +212,7 @@ def _model_of(work: Work, former: Concept) -> tuple[Model, bool]:
     shelf = genre(genre_of(former.genre) or genre_of(work.request.brief.genre) or any_genre(work.steady))
     found = premise_of(shelf.premises, _text(former))
     premise = found or premise_of(shelf.premises, _text(former), least=0.0) or shelf.premises[0]
-    model = invent(shelf, premise, work.request.brief, work.idea, work.steady, "told")
+    model = with_company(invent(shelf, premise, work.request.brief, work.idea, work.steady, "told"), work.steady)
     return from_concept(former, model), found is not None
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
-from connectors.providers.builtin.bank.lengths import entries, lengths, texts_of
+from connectors.providers.builtin.bank.lengths import entries, lengths, texts_of, whole_premises
 from connectors.providers.builtin.bank.shelves import Genre
 from connectors.providers.builtin.bank.tables import (
     PEOPLE,
@@ -49,7 +49,7 @@ GRAMMAR = (
         ),
         "the verb must agree; write {L.v:says|say}",
     ),
-    (re.compile(r"\b(\w+) \1\b", re.IGNORECASE), "a doubled word"),
+    (re.compile(r"(?<![\w-])(\w+) \1\b", re.IGNORECASE), "a doubled word"),
     (re.compile(r"\b[Ss]uddenly\b|\b[Ll]ittle did\b|—"), "not in this house; see the don'ts of README.md"),
 )
 """Patterns that a text must not have, with the remedy."""
@@ -66,6 +66,7 @@ def violations(genre: Genre) -> list[str]:
         *_slots(genre),
         *_grammar(genre),
         *lengths(genre),
+        *whole_premises(genre),
         *_repeats(genre),
     ]
 

@@ -9,9 +9,11 @@ from pydantic import BaseModel
 from connectors.providers.builtin.bank.shelves import Genre
 from connectors.providers.builtin.bank.tables import PEOPLE, SLOT
 
+PREMISE = 1150
+"""Most characters of all sentences of a premise together; a little room is left for what the idea names."""
 LIMITS = {
     ("", "hook"): 240,
-    ("", "premise"): 260,
+    ("", "premise"): 340,
     ("", "opposes"): 170,
     ("", "stakes"): 240,
     ("", "what_if"): 200,
@@ -27,8 +29,8 @@ LIMITS = {
     ("", "bittersweet"): 400,
     ("", "tragic"): 400,
     ("", "open"): 400,
-    ("", "final_light"): 300,
-    ("", "final_dark"): 300,
+    ("", "final_light"): 160,
+    ("", "final_dark"): 160,
     ("", "statement"): 300,
     ("", "cost"): 200,
     ("", "limit"): 200,
@@ -134,6 +136,14 @@ def lengths(genre: Genre) -> Iterator[str]:
             length = estimated(text)
             if limit and length > limit:
                 yield f"{table} “{name}” {where}: about {length} characters when filled, {limit} fit; shorten it."
+
+
+def whole_premises(genre: Genre) -> Iterator[str]:
+    """A sentence for each premise whose sentences don't fit together."""
+    for premise in genre.premises:
+        length = sum(estimated(each) + 1 for each in premise.premise)
+        if length > PREMISE:
+            yield f"premise “{premise.id}” premise: about {length} characters in all, {PREMISE} fit; shorten it."
 
 
 def _limit(table: str, where: str) -> int:
