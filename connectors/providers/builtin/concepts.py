@@ -73,7 +73,7 @@ def tell(model: Model, choice: Choice, brief: Brief, wishes: Wishes, path: str) 
     if wishes.stranger:
         sentences.insert(2, choice.pick(f"{path}/strange", pools.strange))
     told = familiar(" ".join(model.say(each, 700) for each in sentences), (model.lead, model.opponent))
-    more = " ".join(["", *_proof_line(model, told), *motif_lines(model)])
+    more = " ".join(["", *_idea_lines(model, told), *motif_lines(model)])
     line = choice.pick(f"{path}/lead", LEADS) if " " in model.text("site") else LEADS[0]
     against = OPPOSITIONS[0].replace("{opposes}", choice.pick(f"{path}/opposition", premise.opposes))
     return Concept(
@@ -132,12 +132,15 @@ def motif_lines(model: Model) -> list[str]:
     return [capital(fill(MOTIFS[place % 4], {**model.slots, "X": each})) for place, each in enumerate(model.motifs)]
 
 
-def _proof_line(model: Model, told: str) -> list[str]:
-    """A sentence for a thing that the idea names, where the premise has no room for it."""
-    proof = model.text("proof")
-    if proof in model.premise.slots.proof or proof in told:
-        return []
-    return [model.say("And in all of it there is one thing that nobody can explain: {proof.a}.", 120)]
+def _idea_lines(model: Model, told: str) -> list[str]:
+    """A sentence for each thing that the idea names, where the premise has no room for it."""
+    own = {"thing": model.premise.slots.thing, "proof": model.premise.slots.proof}
+    lines = {
+        "thing": "And wherever it leads, there {thing.v:is|are} {thing.a} in it.",
+        "proof": "And in all of it there is one thing that nobody can explain: {proof.a}.",
+    }
+    missing = [slot for slot, options in own.items() if model.text(slot) not in options]
+    return [model.say(lines[slot], 120) for slot in missing if model.text(slot) not in told]
 
 
 def tone(model: Model, brief: Brief, choice: Choice, wishes: Wishes, path: str) -> str:

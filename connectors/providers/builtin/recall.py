@@ -166,6 +166,9 @@ def _as_pronouns(text: str) -> Pronouns | None:
 def _usual(slot: str, text: str, base: Model) -> str:
     """The preposition that the bank gives this name, or the slot's usual one."""
     options: list[str] = list(getattr(base.premise.slots, slot, ()) if slot in TYPES else ())
+    if slot == "event":
+        # Each event has its own preposition, which goes with what kind of event it is.
+        return str(lexicon()["events"].get(text.split(" ")[-1], "at the time of"))
     if slot == "town":
         options = [town for culture in base.genre.cultures for town in culture.towns]
     old = base.slots[slot]
@@ -174,8 +177,6 @@ def _usual(slot: str, text: str, base: Model) -> str:
         known = Named.read(option, usual)
         if known.text == text:
             return known.preposition
-    if slot == "event":
-        return str(lexicon()["events"].get(text.split(" ")[-1], "at the time of"))
     return {"site": "at", "house": "at", "other": "at", "third": "at"}.get(slot, "in")
 
 
