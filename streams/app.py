@@ -17,6 +17,9 @@ TABLE = "sessions"
 class Machine(faust.App):
     """The app of the sessions agent."""
 
+    settings: Settings
+    """Of this process."""
+
     lease: Lease
     """Whether this worker may still take itself for the owner of its partitions."""
 
@@ -68,6 +71,7 @@ def declare(settings: Settings, *, store: str = "rocksdb://") -> Machine:
         Table=DurableTable,
         TableManager=SafeTableManager,
     )
+    app.settings = settings
     app.lease = Lease(SESSION_SECONDS)
     app.transport = IdemTransport(app.conf.broker_consumer, app)
     app.commands = app.topic(

@@ -128,6 +128,31 @@ async def test_a_zombie_s_late_record_does_not_win_a_recovery(
     assert "older record" in worker.log
 
 
+async def test_a_long_changelog_is_read_ahead_and_a_zombie_s_record_does_not_win_there_either(
+    process: Make, pipe: Pipe, history: History, broker: Settings
+):
+    """More records than are worth the trouble, so that not Faust reads them; ended sessions stay ended."""
+    several, last = sessions(600), uuid4()
+    worker: Process = process("streams", "one").start()
+    await pipe.send(*(command(each, 1, START) for each in (*several, last)))
+    await pipe.send(*(command(each, 2, m.AbandonGenesis()) for each in (*several, last)))
+    await history.until(lambda: all(history.outcomes(each) == {1, 2} for each in (*several, last)))
+    assert await worker.end(signal.SIGTERM) == 0
+    key = str(last).encode()
+    oldest = next(each for each in await records_of(broker, SESSIONS_CHANGELOG.name) if each.key == key)
+    await pipe.producer.send_and_wait(SESSIONS_CHANGELOG.name, oldest.value, key=key, partition=oldest.partition)
+
+    worker.lose_its_disk()
+    worker.start()
+    await pipe.send(*(command(each, 3, m.FinishGenesis()) for each in (*several, last)))
+    await history.until(lambda: all(history.outcomes(each) == {1, 2, 3} for each in (*several, last)))
+
+    history.assert_whole([*several, last])
+    assert "records of the changelog in" in worker.log
+    assert "older record" in worker.log
+    assert {history.of(each)[-1]["payload"]["reason"] for each in (*several, last)} == {"session_ended"}
+
+
 async def test_poison_beside_healthy_sessions(process: Make, pipe: Pipe, history: History, broker: Settings):
     healthy, ill = sessions(20), uuid4()
     worker: Process = process("streams", "one").start()
