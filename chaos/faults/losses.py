@@ -1,15 +1,18 @@
 """What is kept outside PostgreSQL is taken away: a worker's disk, the connector, its slot, topics."""
 
 import asyncio
+import io
 import shutil
 
 from aiokafka.admin import AIOKafkaAdminClient
+from rich.console import Console
 
 from chaos.faults.registry import fault
-from chaos.ground import Ground, until
+from chaos.ground import Ground, NotMended, until
 from connectors.outbox import register
 from genesis import topics
 from stack import kafka, parts
+from stack.repair_all import repair_all
 
 CONNECT_DOWN_SECONDS = 600.0
 """How long Connect is away under load."""
@@ -72,31 +75,36 @@ async def connect_down(ground: Ground) -> None:
 
 @fault("loss", "commands made anew")
 async def commands_made_anew(ground: Ground) -> None:
-    """genesis.commands is deleted and created under living sessions."""
-    await _made_anew(ground, topics.COMMANDS.name)
+    """genesis.commands is deleted and created under living sessions; without a worker, as an operator would."""
+    await ground.stack.remove_worker(parts.WORKER)
+    try:
+        await _made_anew(ground, topics.COMMANDS.name)
+    finally:
+        await ground.stack.add_worker(parts.WORKER)
 
 
 @fault("loss", "changelog made anew")
 async def changelog_made_anew(ground: Ground) -> None:
-    """The changelog is deleted and created; the worker's own copy and, behind it, the events are what is left."""
+    """The changelog is deleted and created: the states come back from the events, by `genesis repair --all`."""
+    await ground.stack.remove_worker(parts.WORKER)
     await _made_anew(ground, topics.SESSIONS_CHANGELOG.name)
+    await ground.stack.stop()
+    said = io.StringIO()
+    if code := await repair_all(ground.stack.settings, Console(file=said, width=200)):
+        raise NotMended(f"genesis repair --all ended with {code}: {said.getvalue()[-500:]}")
+    await ground.stack.start()
 
 
 async def _made_anew(ground: Ground, topic: str) -> None:
-    """Without a worker: a topic is made anew by an operator, who stops who writes to it first."""
-    await ground.stack.remove_worker(parts.WORKER)
+    admin = AIOKafkaAdminClient(bootstrap_servers=ground.stack.bootstrap)
+    await admin.start()
     try:
-        admin = AIOKafkaAdminClient(bootstrap_servers=ground.stack.bootstrap)
-        await admin.start()
-        try:
-            await admin.delete_topics([topic])
+        await admin.delete_topics([topic])
 
-            async def gone() -> bool:
-                return topic not in await admin.list_topics()
+        async def gone() -> bool:
+            return topic not in await admin.list_topics()
 
-            await until(gone, f"{topic} is deleted")
-        finally:
-            await admin.close()
-        await kafka.create_topics(ground.stack.settings)
+        await until(gone, f"{topic} is deleted")
     finally:
-        await ground.stack.add_worker(parts.WORKER)
+        await admin.close()
+    await kafka.create_topics(ground.stack.settings)
