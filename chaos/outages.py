@@ -1,4 +1,4 @@
-"""How long clients had to wait, by fault: from a command's first try to its first event seen by its sender."""
+"""How long clients had to wait, by fault: for the first event of a command, and for a proposal that was asked for."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,13 @@ from chaos.history import Answered, Entry, Fault, Framed, Invoked
 SETTLING_SECONDS = 3.0
 """After the end of a fault, waits that begin within so long are still put down to it."""
 
+GENERATED = ("proposal-made", "generation-failed", "generation-stopped")
+"""Events that end a generation. Several may run in a session: the wait is from the first asked to the first ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A command's way as its client saw it."""
+    """From a command's first try to its first event seen by its sender; or from asked to made, as a reader saw it."""
 
     begin: float
     end: float
@@ -25,7 +28,7 @@ class Wait:
 
 
 def waits(history: Sequence[Entry]) -> list[Wait]:
-    """The wait of each command whose event its client has seen."""
+    """The wait of each command whose event its client has seen, and of each proposal that a reader saw asked for."""
     invoked: dict[str, float] = {}
     calls: dict[int, Invoked] = {}
     clients: dict[UUID, tuple[str, str]] = {}
@@ -38,11 +41,21 @@ def waits(history: Sequence[Entry]) -> list[Wait]:
             clients.setdefault(entry.command, (calls[entry.call].client, calls[entry.call].key))
         elif isinstance(entry, Framed) and entry.cause is not None:
             seen[entry.cause].append((entry.reader, entry.at))
-    found = []
+    found = list(_proposals(history))
     for command, (client, key) in clients.items():
         if times := [at for reader, at in seen[command] if reader == client]:
             found.append(Wait(invoked[key], min(times)))
     return found
+
+
+def _proposals(history: Sequence[Entry]) -> Iterator[Wait]:
+    asked: dict[tuple[str, UUID], float] = {}
+    for entry in history:
+        if isinstance(entry, Framed):
+            if entry.event_type == "generation-requested":
+                asked.setdefault((entry.reader, entry.session), entry.at)
+            elif entry.event_type in GENERATED and (entry.reader, entry.session) in asked:
+                yield Wait(asked.pop((entry.reader, entry.session)), entry.at)
 
 
 def spells(history: Sequence[Entry]) -> Iterator[tuple[str, float, float]]:

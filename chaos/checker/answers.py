@@ -10,7 +10,7 @@ from chaos.history import Invoked
 from genesis.session import events as e
 from genesis.session import identity
 from genesis.session.stages import Stage
-from genesis.session.state import Generating, Review, Session
+from genesis.session.state import Generating, Review, Session, Stale
 
 Named = tuple[UUID | None, int]
 """A proposal and its revision."""
@@ -72,9 +72,12 @@ def _revision(event: e.Event) -> int | None:
 
 
 def _there(before: Session | None, event: e.Event) -> set[Named]:
-    """What may be answered in the event's stage: the draft, and the proposal that is being made."""
+    """What may be answered in the stage: the draft, what is being made, or what was confirmed and is now stale."""
     stage: Stage | None = getattr(event, "stage", None)
-    match before.slot(stage).phase if before and stage else None:
+    slot = before.slot(stage) if before and stage else None
+    match slot and slot.phase:
+        case Stale() if slot and slot.confirmed:
+            return {(slot.confirmed.proposal_id, slot.confirmed.revision)}
         case Review(draft=draft):
             return {(draft.proposal_id, draft.revision)}
         case Generating(task=task, draft=draft):

@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -60,6 +61,22 @@ def test_a_wait_lasts_from_the_first_try_to_the_first_event_that_its_own_client_
         *a_command("bob", 2, at=5.0, answered=5.1, seen=9.0, reader="ann"),
     ]
     assert [wait.seconds for wait in outages.waits(history)] == [3.5]
+
+
+def test_a_wait_for_a_proposal_lasts_from_asked_to_made():
+    def framed(at: float, event_type: str, session: UUID) -> Framed:
+        place = {"session": session, "connection": 1, "sequence": 1, "cause": None, "digest": ""}
+        return Framed(at=at, reader="ann", event_type=event_type, **place)
+
+    one, two = SESSIONS
+    history = [
+        framed(1.0, "generation-requested", one),
+        framed(2.0, "generation-requested", two),
+        framed(2.5, "proposal-made", two),
+        framed(6.0, "generation-failed", one),
+        framed(7.0, "proposal-made", one),
+    ]
+    assert [wait.seconds for wait in outages.waits(history)] == [0.5, 5.0]
 
 
 def test_a_fault_is_charged_with_the_longest_wait_that_it_touched():
