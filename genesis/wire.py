@@ -64,6 +64,7 @@ UPCASTERS: dict[tuple[str, int], Callable[[Json], Json]] = {
     ("proposal-made", 1): _unchanged,
     ("command-rejected", 1): _unchanged,
     ("input-received", 1): _unchanged,
+    ("stages-marked-stale", 1): _unchanged,
     ("novel-created", 1): _unchanged,
     ("session-abandoned", 1): _abandoned_by_the_person,
 }

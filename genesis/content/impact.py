@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from genesis.content.catalog import Content
-from genesis.content.fields import S160, Item, specs
+from genesis.content.fields import S80, S160, Item, specs
 from genesis.content.ids import items
 from genesis.content.impact_graph import GRAPH, Field, Row
 from genesis.content.names import LostName, lost_names
@@ -28,6 +28,10 @@ class StaleReason(Frozen):
     kind: Literal["reference", "derivation", "mention"]
     """`reference`: it names an item that was removed. `mention`: its text uses a name that is no longer used.
     `derivation`: it was made from what changed."""
+    was: S80 = ""
+    """`mention`: the name that is no longer used, whole; its parts may be what stands in the text."""
+    now: S80 = ""
+    """`mention`: what it is called today; empty where it was removed."""
 
 
 STRENGTH = ("reference", "mention", "derivation")
@@ -160,9 +164,11 @@ def _references(content: Content, stage: Stage, removed: Mapping[tuple[str, str]
 def _mentions(content: Content, lost: Sequence[tuple[str, LostName]]) -> Iterator[StaleReason]:
     for path, text in texts(content) if lost else ():
         folded = text.casefold()
-        because = next((because for because, each in lost if each.stands_in(text, folded)), None)
-        if because:
-            yield StaleReason(path=path, because=because, kind="mention")
+        found = next(((because, each) for because, each in lost if each.stands_in(text, folded)), None)
+        if found:
+            because, name = found
+            now = name.now[0] if name.now else ""
+            yield StaleReason(path=path, because=because, kind="mention", was=name.forms[0][0], now=now)
 
 
 def _derivations(later: Stage, content: Content, changes: Changes) -> Iterator[StaleReason]:

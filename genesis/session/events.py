@@ -237,6 +237,8 @@ class StageConfirmed(EventBody):
 class StagesMarkedStale(EventBody):
     """Later stages no longer agree with a stage that was confirmed anew."""
 
+    EVENT_VERSION: ClassVar[int] = 2
+
     type: Literal["stages-marked-stale"] = "stages-marked-stale"
     stages: dict[Stage, tuple[StaleReason, ...]]
 

@@ -91,6 +91,7 @@ def test_a_later_stage_that_no_longer_agrees_is_stale_with_the_reason_and_the_se
     reason = story.session.slot(OUTLINE).stale[0]
     assert reason.path.startswith("/chapters/h1")
     assert reason.because == "CHARACTERS/characters/c1/name"
+    assert (reason.was, reason.now) == ("Ilse Varga", "Ines Moor")
     story.when(m.FinishGenesis()).then_refused(Reason.STALE_STAGES)
     offered = {(action.action, action.stage, action.accept_stale) for action in available_actions(story.session)}
     assert ("mend", OUTLINE, False) in offered
