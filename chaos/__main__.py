@@ -45,7 +45,7 @@ async def main(options: argparse.Namespace) -> int:
         provider="bench",
         alone=options.alone,
         calm=options.calm,
-        long=options.long,
+        long=min(1.0, options.minutes / 60) if options.long is None else options.long,
         rest_seconds=options.rest,
     )
     folder = Path(tempfile.mkdtemp(prefix="genesis-chaos-"))
@@ -69,7 +69,12 @@ if __name__ == "__main__":
     parser.add_argument("--faults", default="kill", help="names or kinds, comma-separated; or all")
     parser.add_argument("--alone", action="store_true", help="each fault once, with a calm around it")
     parser.add_argument("--calm", type=float, default=4.0, help="mean seconds between two faults")
-    parser.add_argument("--long", type=float, default=1.0, help="factor on the length of the long faults")
+    parser.add_argument(
+        "--long",
+        type=float,
+        default=None,
+        help="factor on the length of the long faults; by the minutes where not given",
+    )
     parser.add_argument("--rest", type=float, default=180.0, help="seconds to come to rest afterwards")
     parser.add_argument("--list", action="store_true", help="name the faults and end")
     options = parser.parse_args()
