@@ -16,8 +16,8 @@ BEGIN
         SELECT id, id, 1, 'HANDLE_EXPIRED', '{}', '', decode(repeat('00', 32), 'hex'), '', true, id, now(), now()
             FROM unnest(p_ids) AS awaited (id)
         ON CONFLICT (id) DO NOTHING;
-    RAISE EXCEPTION 'only waited' USING ERRCODE = 'GE003';
-EXCEPTION WHEN SQLSTATE 'GE003' THEN
+    RAISE EXCEPTION 'only waited' USING ERRCODE = 'GE004';
+EXCEPTION WHEN SQLSTATE 'GE004' THEN
     NULL;
 END
 $$;
