@@ -15,7 +15,7 @@ class Fault:
     name: str
     strike: Strike
     kind: str
-    """kill, freeze, link, loss or poison."""
+    """kill, freeze, link, loss, poison or whole."""
     skipped: str = ""
     """Why it is not done here; empty where it is."""
 

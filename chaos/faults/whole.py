@@ -21,7 +21,7 @@ WORKING_SECONDS = 5.0
 """How long clients have between two strokes."""
 
 
-@fault("kill", "launcher killed")
+@fault("whole", "launcher killed")
 async def launcher_killed(ground: Ground) -> None:
     """`genesis run` as a process of its own is killed in the midst of work, twice; each time everything must die
     with it and the next start find all in order. Then this run's own launcher takes over again.
@@ -61,7 +61,7 @@ async def _answers(url: str) -> bool:
             return False
 
 
-@fault("loss", "kafka lost")
+@fault("whole", "kafka lost")
 async def kafka_lost(ground: Ground) -> None:
     """The broker is killed and its folder is gone: log, changelog, commands, offsets, Connect's place in the WAL."""
     os.kill(ground.pid(parts.KAFKA), signal.SIGKILL)

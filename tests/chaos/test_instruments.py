@@ -106,7 +106,7 @@ def test_every_fault_is_of_a_known_kind():
     assert len(FAULTS) > 20
     for name, fault in FAULTS.items():
         assert fault.name == name
-        assert fault.kind in ("kill", "freeze", "link", "loss", "poison")
+        assert fault.kind in ("kill", "freeze", "link", "loss", "poison", "whole")
 
 
 @pytest.fixture
