@@ -7,6 +7,7 @@ The document of a draft is, in the two stages with a choice, the list of its can
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -166,13 +167,13 @@ def resolve(stage: Stage, candidates: Sequence[Content], pointer: str) -> Any:
     return document(stage, candidates).walk(parse(pointer)).value
 
 
-def resolves(stage: Stage, candidates: Sequence[Content], pointer: str) -> bool:
-    """True where the path leads somewhere in the draft."""
-    try:
-        resolve(stage, candidates, pointer)
-    except (BadPath, UnknownPath):
-        return False
-    return True
+def found(stage: Stage, candidates: Sequence[Content], pointers: Iterable[str]) -> dict[str, Node]:
+    """Where these paths lead; those that lead nowhere are left out. The draft is looked at once for all of them."""
+    root, there = document(stage, candidates), {}
+    for pointer in pointers:
+        with suppress(BadPath, UnknownPath):
+            there[pointer] = root.walk(parse(pointer))
+    return there
 
 
 def normalise(stage: Stage, candidates: Sequence[Content], pointer: str) -> str:

@@ -7,7 +7,7 @@ from genesis.session import events as e
 from genesis.session import messages as m
 from genesis.session.asking import request, task_for
 from genesis.session.decision import Decision
-from genesis.session.editing import edit, merge, restore, write_own
+from genesis.session.editing import edit, merge, restore, still_there, write_own
 from genesis.session.findings import errors_among, errors_of_confirmed, findings_of
 from genesis.session.moving import confirmed_anew, go_on
 from genesis.session.reasons import Reason
@@ -190,8 +190,9 @@ def _confirm(d: Decision, answer: m.ConfirmStage, draft: Draft) -> None:
                 revision=draft.revision,
                 chosen_from=tuple(each.id for each in draft.candidates),
                 merged_from=draft.merged_from if chosen == draft.chosen else (),
-                locks=draft.locks,
-                user_paths=draft.user_paths,
+                # Only what lies in the chosen candidate: the others are gone.
+                locks=still_there(draft.stage, (content,), draft.locks),
+                user_paths=still_there(draft.stage, (content,), draft.user_paths),
                 accepted_warnings=tuple(sorted({finding.code for finding in findings})),
                 note=answer.note,
                 provenance=draft.provenance,

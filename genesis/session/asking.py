@@ -1,7 +1,7 @@
 """Asking for a proposal: entering a stage, a round the person wants, a part made anew, a round after feedback."""
 
 from genesis.content.catalog import MAX_CANDIDATES
-from genesis.content.paths import resolves
+from genesis.content.paths import found
 from genesis.content.proposal import Finding
 from genesis.content.versions import has_room
 from genesis.session import events as e
@@ -62,8 +62,8 @@ def _unfit(d: Decision, command: m.GenerateInspiration, draft: Draft) -> tuple[R
         return Reason.UNKNOWN_CANDIDATE, ()
     if command.what == "blend" and not has_room(draft.candidates, draft.locks, MAX_CANDIDATES[command.stage]):
         return Reason.NO_ROOM, ()
-    missing = [path for path in command.paths if not resolves(command.stage, draft.candidates, path)]
-    if missing:
+    there = found(command.stage, draft.candidates, command.paths)
+    if missing := [path for path in command.paths if path not in there]:
         return Reason.UNKNOWN_PATH, tuple(map(not_at, missing[:40]))
     if command.what == "stale" and not d.state.slot(command.stage).stale:
         return Reason.NOTHING_STALE, ()

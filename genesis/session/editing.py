@@ -8,7 +8,7 @@ from genesis.content.catalog import Content
 from genesis.content.novel import content_hash
 from genesis.content.operations import PatchRefused
 from genesis.content.patch import apply_patch
-from genesis.content.paths import Area, BadPath, UnknownPath, collapse, normalise, resolves
+from genesis.content.paths import Area, collapse, format_path, found, whole
 from genesis.content.proposal import Finding
 from genesis.content.sizes import DRAFT_CAP, size
 from genesis.content.versions import MergeRefused, merged
@@ -173,15 +173,10 @@ def _patched(d: Decision, answer: m.ProvideFeedback, draft: Draft) -> Edit | Ref
 
 def _locked(answer: m.ProvideFeedback, draft: Draft, touched: Sequence[str]) -> Draft | Refused:
     """The draft with the paths unlocked and locked; what unlocking names loses the locks under it too."""
-    missing: list[str] = []
-    wanted: list[str] = []
-    for path in answer.lock:
-        try:
-            wanted.append(normalise(draft.stage, draft.candidates, path))
-        except (BadPath, UnknownPath):
-            missing.append(path)
-    if missing:
+    there = found(draft.stage, draft.candidates, answer.lock)
+    if missing := [path for path in answer.lock if path not in there]:
         return Refused(Reason.UNKNOWN_PATH, tuple(map(not_at, missing[:40])))
+    wanted = (format_path(whole(draft.stage, node.path)) for node in there.values())
     kept = _left(draft.locks, answer.unlock)
     return draft.model_copy(update={"locks": collapse(draft.stage, (*kept, *touched, *wanted))})
 
@@ -205,7 +200,7 @@ def still_chosen(chosen: str, candidates: Sequence[Content]) -> str:
 
 def still_there(stage: Stage, candidates: Sequence[Content], paths: Iterable[str]) -> tuple[str, ...]:
     """Those of these paths that lead somewhere in the candidates."""
-    return tuple(path for path in paths if resolves(stage, candidates, path))
+    return tuple(found(stage, candidates, paths))
 
 
 def _finding(code: str, path: str, text: str) -> Finding:

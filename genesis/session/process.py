@@ -3,6 +3,7 @@ all ask the same question, so there is one path (design §8)."""
 
 from uuid import UUID
 
+from genesis.content.paths import found
 from genesis.session.messages import GenerationRequest
 from genesis.session.stages import Stage
 from genesis.session.state import Generating, Session
@@ -24,8 +25,10 @@ def newly_owed(before: Session | None, after: Session) -> tuple[GenerationReques
 def protected(state: Session, stage: Stage) -> tuple[str, ...]:
     """Paths of a stage's draft, or of its confirmed content, that a running generation must leave as they are."""
     slot = state.slot(stage)
-    if isinstance(slot.phase, Generating) and slot.phase.draft:
-        return tuple(dict.fromkeys((*slot.phase.draft.locks, *slot.phase.edited)))
+    if isinstance(slot.phase, Generating) and (draft := slot.phase.draft):
+        # What was edited may have been removed by a later edit.
+        edited = found(stage, draft.candidates, slot.phase.edited)
+        return tuple(dict.fromkeys((*draft.locks, *edited)))
     return slot.confirmed.locks if slot.confirmed else ()
 
 

@@ -7,7 +7,7 @@ from genesis.content.catalog import MAX_CANDIDATES, Content
 from genesis.content.ids import ids_of, renumber
 from genesis.content.locks import keep
 from genesis.content.novel import content_hash
-from genesis.content.paths import parse, resolve, resolves
+from genesis.content.paths import found, parse
 from genesis.content.versions import blended
 from genesis.session import messages as m
 from genesis.session.editing import still_chosen, still_there
@@ -40,7 +40,7 @@ def proposal_of(
         candidates=candidates,
         chosen=still_chosen(before.chosen if before else "", candidates),
         locks=still_there(task.stage, candidates, locks),
-        user_paths=tuple(path for path in written if _as_before(task.stage, parent, candidates, path)),
+        user_paths=_as_before(task.stage, parent, candidates, written),
         content_hash=content_hash(candidates),
         command_id=task.command_id,
         created_at=at,
@@ -110,10 +110,9 @@ def _combined(
             return keep(task.stage, parent, arrived, kept_paths)
 
 
-def _as_before(stage: Stage, parent: Sequence[Content], now: Sequence[Content], path: str) -> bool:
-    """True where the text at this path is still the person's own."""
-    return (
-        resolves(stage, parent, path)
-        and resolves(stage, now, path)
-        and resolve(stage, parent, path) == resolve(stage, now, path)
-    )
+def _as_before(
+    stage: Stage, parent: Sequence[Content], now: Sequence[Content], paths: Sequence[str]
+) -> tuple[str, ...]:
+    """Those of these paths where the text is still the person's own."""
+    was, is_ = found(stage, parent, paths), found(stage, now, paths)
+    return tuple(path for path in paths if path in was and path in is_ and was[path].value == is_[path].value)

@@ -279,6 +279,22 @@ def test_a_field_that_does_not_exist_cannot_be_taken():
     story.when(command).then_refused(Reason.BAD_MERGE)
 
 
+def test_locks_of_the_candidates_that_were_not_chosen_end_with_them():
+    story = in_review(CONCEPT)
+    story.given(change(story, CONCEPT, lock=("/k1/title", "/k2/title"))).confirm(CONCEPT)
+    assert story.session.slot(CONCEPT).confirmed.locks == ("/k1/title",)
+
+
+def test_what_was_edited_and_then_removed_while_a_generation_runs_is_protected_no_more():
+    story = in_review(WORLD).given(m.GenerateInspiration(stage=WORLD))
+    for patch in (op("replace", "/rules/r1/cost", "A year"), op("remove", "/rules/r1")):
+        draft = story.generating(WORLD).draft
+        names = {"stage": WORLD, "proposal_id": draft.proposal_id, "revision": draft.revision}
+        story.when(m.ProvideFeedback(**names, patch=(patch,), keep_unlocked=True)).then(e.ProposalEdited)
+    story.proposed(WORLD)
+    assert [rule.id for rule in story.draft(WORLD).candidates[0].rules] == ["r2"]
+
+
 # -- earlier versions
 
 
