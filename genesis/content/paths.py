@@ -176,12 +176,9 @@ def found(stage: Stage, candidates: Sequence[Content], pointers: Iterable[str]) 
     return there
 
 
-def normalise(stage: Stage, candidates: Sequence[Content], pointer: str) -> str:
-    """The path as locks and edits keep it: items by id, plain lists whole (`/s1/themes/0` is `/s1/themes`).
-
-    Raises `BadPath`, and `UnknownPath` where the draft has nothing there.
-    """
-    return format_path(whole(stage, document(stage, candidates).walk(parse(pointer)).path))
+def normalised(stage: Stage, node: Node) -> str:
+    """The path of a place as locks keep it: items by id, plain lists whole (`/s1/themes/0` is `/s1/themes`)."""
+    return format_path(whole(stage, node.path))
 
 
 def whole(stage: Stage, tokens: tuple[str, ...]) -> tuple[str, ...]:

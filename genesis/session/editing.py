@@ -8,7 +8,7 @@ from genesis.content.catalog import Content
 from genesis.content.novel import content_hash
 from genesis.content.operations import PatchRefused
 from genesis.content.patch import apply_patch
-from genesis.content.paths import Area, collapse, format_path, found, whole
+from genesis.content.paths import Area, collapse, found, normalised
 from genesis.content.proposal import Finding
 from genesis.content.sizes import DRAFT_CAP, size
 from genesis.content.versions import MergeRefused, merged
@@ -176,7 +176,7 @@ def _locked(answer: m.ProvideFeedback, draft: Draft, touched: Sequence[str]) -> 
     there = found(draft.stage, draft.candidates, answer.lock)
     if missing := [path for path in answer.lock if path not in there]:
         return Refused(Reason.UNKNOWN_PATH, tuple(map(not_at, missing[:40])))
-    wanted = (format_path(whole(draft.stage, node.path)) for node in there.values())
+    wanted = (normalised(draft.stage, node) for node in there.values())
     kept = _left(draft.locks, answer.unlock)
     return draft.model_copy(update={"locks": collapse(draft.stage, (*kept, *touched, *wanted))})
 
