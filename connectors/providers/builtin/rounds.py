@@ -12,6 +12,7 @@ from connectors.providers.builtin.company import PARTS, with_company
 from connectors.providers.builtin.genres import any_genre, genre_of
 from connectors.providers.builtin.granting import granted, renamed, replaced, texts_of
 from connectors.providers.builtin.idea import Idea
+from connectors.providers.builtin.mending import by_name, called_as_today
 from connectors.providers.builtin.model import Model, invent
 from connectors.providers.builtin.reading import premise_of
 from connectors.providers.builtin.recall import Recalled, from_cast, from_concept, from_world, recall, turn_of
@@ -72,6 +73,9 @@ def made(work: Work) -> tuple[Content, ...]:
         found = _choice_stage(work)
     else:
         found = (_single_stage(work),)
+    if request.what == "stale":
+        found = tuple(called_as_today(each, request.stale) for each in found)
+        work.unchanged[:] = [path for path in work.unchanged if path not in by_name(request.stale)]
     people = request.confirmed.get(Stage.CHARACTERS)
     return renamed(found, work.wishes, people)
 

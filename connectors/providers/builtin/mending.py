@@ -1,0 +1,35 @@
+"""What is stale because a name changed is mended by the name: the text says it again as it is called today."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from connectors.providers.builtin.granting import replaced
+from genesis.content.catalog import Content
+from genesis.content.impact import StaleReason
+
+C = TypeVar("C", bound=Content)
+
+SHORTEST = 3
+"""Letters from which one word of a name is replaced by itself, as it is looked for (content model §6)."""
+
+
+def called_as_today(content: C, stale: Sequence[StaleReason]) -> C:
+    """The content with every renamed thing called by its new name, whole or by its first or last word."""
+    for was, now in dict.fromkeys((reason.was, reason.now) for reason in stale if reason.now):
+        for before, after in _pairs(was, now):
+            content = replaced(content, before, after)
+    return content
+
+
+def by_name(stale: Sequence[StaleReason]) -> frozenset[str]:
+    """The paths that a new name alone mends."""
+    return frozenset(reason.path for reason in stale if reason.kind == "mention" and reason.now)
+
+
+def _pairs(was: str, now: str) -> Iterator[tuple[str, str]]:
+    yield was, now
+    old, new = was.split(), now.split()
+    if len(old) > 1:
+        for place in (0, -1):
+            if len(old[place]) >= SHORTEST and old[place][0].isupper():
+                yield old[place], new[place]

@@ -1,0 +1,61 @@
+"""A heroine who was renamed by hand is called by her new name wherever the text is mended."""
+
+from connectors.providers.builtin.provider import BuiltinProvider
+from connectors.providers.protocol import Final
+from genesis.content.impact import impact
+from genesis.content.outline import Outline
+from genesis.session.messages import GenerationRequest
+from genesis.session.stages import Stage
+from tests import examples
+
+
+def the_salt_ledger_renamed(name: str) -> GenerationRequest:
+    """A request to mend the example outline after its heroine got this name."""
+    cast = examples.CAST
+    heroine = cast.characters[0].model_copy(update={"name": name})
+    renamed = cast.model_copy(update={"characters": (heroine, *cast.characters[1:])})
+    confirmed = {stage: contents[0] for stage, contents in examples.CANDIDATES.items()}
+    stale = impact(Stage.CHARACTERS, cast, renamed, confirmed)[Stage.PLOT_OUTLINE]
+    return GenerationRequest.model_validate(
+        {
+            "task_id": examples.a_uuid("task"),
+            "session_id": examples.a_uuid("session"),
+            "user_id": examples.OWNER,
+            "correlation_id": examples.a_uuid("correlation"),
+            "stage": Stage.PLOT_OUTLINE,
+            "what": "stale",
+            "paths": tuple(reason.path for reason in stale),
+            "stale": stale,
+            "round": 2,
+            "brief": {"idea": "a clerk who sells the sea", "seed": 7},
+            "confirmed": {**confirmed, Stage.CHARACTERS: renamed},
+            "previous": (examples.OUTLINE,),
+            "requested_at": examples.NOON,
+            "deadline": examples.NOON + examples.minutes(15),
+        }
+    )
+
+
+async def mended(name: str) -> tuple[Outline, Final]:
+    async for event in BuiltinProvider().generate(the_salt_ledger_renamed(name)):
+        if isinstance(event, Final):
+            [outline] = event.candidates
+            assert isinstance(outline, Outline)
+            return outline, event
+    raise AssertionError("no proposal")
+
+
+async def test_every_stale_text_has_the_new_name_and_none_the_old():
+    outline, final = await mended("Ines Moor")
+    text = outline.model_dump_json()
+    assert "Ines" in text
+    assert "Ilse" not in text
+    assert "Varga" not in text
+    assert [each.id for each in outline.chapters] == [each.id for each in examples.OUTLINE.chapters]
+    assert not any("no other version" in each for each in final.not_understood)
+
+
+async def test_a_name_of_one_word_takes_the_place_of_first_and_last():
+    outline, _ = await mended("Ines")
+    assert "Ilse" not in outline.model_dump_json()
+    assert "Ines finds a tide" in outline.chapters[0].summary
