@@ -106,6 +106,17 @@ def replaced(content: C, old: str, new: str) -> C:
         return content
 
 
+def called(content: C, before: Model, after: Model) -> C:
+    """The content with the names of the first model replaced by those of the second."""
+    for name, old in before.slots.items():
+        new = after.slots.get(name)
+        if isinstance(old, Person) and isinstance(new, Person) and old.name != new.name:
+            content = replaced(replaced(content, old.name, new.name), old.first, new.first)
+        elif isinstance(old, Named) and isinstance(new, Named) and old.text != new.text:
+            content = replaced(content, old.text, new.text)
+    return content
+
+
 def texts_of(candidates: Sequence[Content], but: frozenset[str] = frozenset({"red_lines"})) -> list[str]:
     """Every text of these contents, without references and the fields `but`."""
     found: list[str] = []

@@ -91,12 +91,12 @@ def opened(former: C, paths: Collection[str], tell: Callable[[int], C], first_sa
     Paths are relative to the content and name items by id. `tell` tells the whole content with a salt; salts are
     tried until something new stands at each path.
     """
-    value: Any = former.model_dump()
+    value: Any = former.model_dump(mode="json")
     left = list(dict.fromkeys(paths))
     for salt in range(first_salt, first_salt + 7):
         if not left:
             break
-        fresh = tell(salt).model_dump()
+        fresh = tell(salt).model_dump(mode="json")
         left = [path for path in left if not _put(value, fresh, [each for each in path.split("/") if each])]
     return cast(C, type(former).model_validate(value)), tuple(left)
 
@@ -144,7 +144,8 @@ def _put_list(into: Any, fresh: Any, head: str, rest: Sequence[str]) -> bool:
     return _put(mine[place], theirs[place], more)
 
 
-REFERENCES = frozenset({"held_by", "rivals", "about", "faction", "a", "b", "act", "pov", "place", "cast", "threads"})
+REFERENCES = frozenset({"held_by", "rivals", "about", "a", "b", "act", "threads"})
+"""Fields that name items of the same content; those of earlier stages have the same ids in every telling."""
 
 
 def _refers(name: str) -> bool:

@@ -10,7 +10,7 @@ from connectors.providers.builtin.blending import blend_concepts, blend_stories
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.company import PARTS, with_company
 from connectors.providers.builtin.genres import any_genre, genre_of
-from connectors.providers.builtin.granting import granted, renamed, replaced, texts_of
+from connectors.providers.builtin.granting import called, granted, renamed, replaced, texts_of
 from connectors.providers.builtin.idea import Idea
 from connectors.providers.builtin.mending import by_name, called_as_today
 from connectors.providers.builtin.model import Model, invent
@@ -186,8 +186,9 @@ def _revised_concept(work: Work, place: int, former: Concept) -> Concept:
         return _moved(work, place, former, model)
     path = f"k/{place}"
     before = concepts.tell(model, work.choice(1, avoid=False), request.brief, NONE, path)
-    after = concepts.tell(granted(model, wishes), work.choice(1), request.brief, wishes, path)
-    return merged(former, before, after, wishes, work.avoid)
+    wished = granted(model, wishes)
+    after = concepts.tell(wished, work.choice(1), request.brief, wishes, path)
+    return merged(called(former, model, wished), called(before, model, wished), after, wishes, work.avoid)
 
 
 def _needs(model: Model, choice: Choice) -> bool:
@@ -226,8 +227,9 @@ def _revised_story(work: Work, place: int, former: Story) -> Story:
     if turn is None:
         turn = stories.turns_for(model, work.steady, 1)[0]
     before = _story(work, model, turn, NONE, place, former, work.choice(1, avoid=False))
-    after = _story(work, granted(model, work.wishes), turn, work.wishes, place, former, work.choice(1))
-    return merged(former, before, after, work.wishes, work.avoid)
+    wished = granted(model, work.wishes)
+    after = _story(work, wished, turn, work.wishes, place, former, work.choice(1))
+    return merged(called(former, model, wished), called(before, model, wished), after, work.wishes, work.avoid)
 
 
 def _story(
@@ -413,10 +415,12 @@ def _single_anew(work: Work, former: Content, paths: Sequence[str]) -> Content:
     first = 1 if work.request.what == "stale" else 2
 
     def tell(salt: int) -> Content:
-        told = _single(work, work.wishes, work.choice(salt), former)
-        if isinstance(former, Outline) and isinstance(told, Outline) and work.request.what != "stale" and salt > 1:
-            return chapters_anew(former, told, salt)
-        return told
+        if isinstance(former, Outline) and work.request.what != "stale":
+            # The longest book has every beat, also those that this one has not used.
+            longest = _single(work, Wishes(chapters=60), work.choice(salt), former)
+            assert isinstance(longest, Outline)
+            return chapters_anew(former, longest, salt)
+        return _single(work, work.wishes, work.choice(salt), former)
 
     content, left = opened(former, paths, tell, first)
     work.unchanged += left
