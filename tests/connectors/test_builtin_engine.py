@@ -17,7 +17,6 @@ from genesis.content.checks import check
 from genesis.content.concept import Concept
 from genesis.content.ids import ids_of, renumber
 from genesis.content.outline import Outline
-from genesis.content.sizes import CONFIRMED_CAP, DRAFT_CAP, size
 from genesis.content.story import Story
 from genesis.content.texts import mentions
 from genesis.content.world import Rule, World
@@ -90,59 +89,6 @@ def brief_of(seed: int) -> Brief:
         tone=TONES[seed % len(TONES)],
         target_chapters=LENGTHS[seed % len(LENGTHS)],
     )
-
-
-UNUSED_PLACE_IN_A_SHORT_BOOK = {"place_unused"}
-
-
-@pytest.mark.parametrize("seed", range(200))
-def test_a_session_holds_nothing_that_a_reader_stumbles_over(seed: int) -> None:
-    brief = brief_of(seed)
-    for stage, confirmed, candidates in session(brief, pick=seed):
-        for candidate in candidates:
-            findings = {each.code for each in check(stage, candidates, candidate.id, confirmed)}
-            short = stage is OUTLINE and len(candidate.chapters) < 12
-            assert findings <= (UNUSED_PLACE_IN_A_SHORT_BOOK if short else set()), findings
-            assert size([candidate]) <= CONFIRMED_CAP[stage]
-            for text in texts(candidate):
-                assert not faults(text), text
-        assert size(candidates) <= DRAFT_CAP[stage]
-        for one, other in combinations(candidates, 2):
-            assert main_text(one) != main_text(other)
-
-
-VOWEL_BUT_CONSONANT = r"(?:one\b|once|uni(?:on|t|v|q|c)|use|eu)"
-
-
-def faults(text: str) -> list[str]:
-    """What a copy-editor would mark."""
-    patterns = {
-        "slot": r"[{}]",
-        "doubled word": r"(?i)\b(\w+) \1\b",
-        "a before a vowel": rf"(?i)\ba (?!{VOWEL_BUT_CONSONANT})[aeiou]",
-        "an before a consonant": r"(?i)\ban (?!hour|honest|hono|heir)[bcdfghjklmnpqrstvwxyz]",
-        "cut off": "…",
-        "spacing": r"  | [,.;:?!]|[.,;:]{2}",
-        "small letter after a full stop": r"[.?!] [a-z]",
-        "verb of a plural": r"\b(?:she|he) (?:have|do|are)\b|\bthey (?:has|does|is)\b",
-    }
-    return [name for name, pattern in patterns.items() if re.search(pattern, text)]
-
-
-def main_text(content: Content) -> str:
-    match content:
-        case Concept():
-            return content.premise
-        case Story():
-            return content.synopsis
-        case _:
-            return content.model_dump_json()
-
-
-def test_the_copy_editor_does_mark_faults() -> None:
-    wrong = ["a {slot}", "the the", "a inn", "an bell", "cut…", "two  spaces", "end. small", "she have", "they is"]
-    assert all(faults(text) for text in wrong)
-    assert not faults("An hour at a university, an honest one. She has a use for it; they have none.")
 
 
 @pytest.mark.parametrize("stage", list(Stage))

@@ -65,6 +65,7 @@ def violations(genre: Genre) -> list[str]:
         *_names(genre),
         *_slots(genre),
         *_grammar(genre),
+        *_wounds(genre),
         *lengths(genre),
         *whole_premises(genre),
         *_repeats(genre),
@@ -168,6 +169,13 @@ def _grammar(genre: Genre) -> Iterator[str]:
             for pattern, remedy in GRAMMAR:
                 if found := pattern.search(text):
                     yield f"{table} “{name}” {where}: “{found[0]}”: {remedy}."
+
+
+def _wounds(genre: Genre) -> Iterator[str]:
+    for wound in genre.wounds:
+        # It stands after "who" and after a pronoun, which may be they.
+        if re.match(r"(?:was|is|has|does|goes|[a-z]+s) ", wound.line):
+            yield f"wounds “{wound.line[:40]}”: begin with a verb that fits she and they: left, had been told, sold."
 
 
 def _repeats(genre: Genre) -> Iterator[str]:
