@@ -27,6 +27,13 @@ def with_company(model: Model, choice: Choice, second: str = "", fixed: Mapping[
     return model.having(**slots)
 
 
+def named_in(text: str, model: Model) -> dict[str, Person]:
+    """Those of the company whom a text names; who shares a first name with lead, opponent or absent one is not."""
+    taken = {model.person(part).first for part in "LND"}
+    people = {part: model.person(part) for part in PARTS}
+    return {part: each for part, each in people.items() if each.first in text and each.first not in taken}
+
+
 def entry_of(model: Model, choice: Choice, part: str) -> Entry:
     """Who of the bank plays this part."""
     entries = [each for each in model.genre.people if each.part == part]

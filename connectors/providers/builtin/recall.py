@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from connectors.providers.builtin.bank.shelves import Genre, genre, lexicon
 from connectors.providers.builtin.bank.tables import NAMED, TYPES, Premise, Turn
 from connectors.providers.builtin.choice import Choice
-from connectors.providers.builtin.company import PARTS, with_company
+from connectors.providers.builtin.company import named_in, with_company
 from connectors.providers.builtin.genres import any_genre, genre_of
 from connectors.providers.builtin.grammar import Named, Noun, Person, Pronouns, fill
 from connectors.providers.builtin.idea import Idea
@@ -61,9 +61,7 @@ def recall(brief: Brief, idea: Idea, choice: Choice, confirmed: Mapping[Stage, C
         model = from_concept(concept, model)
         # People whom the concept doesn't name get names that go with those it does.
         told = f"{concept.hook} {concept.premise} {concept.stakes} {concept.what_if}"
-        model = with_company(
-            model, choice, fixed={p: model.person(p) for p in PARTS if model.person(p).first in told}
-        )
+        model = with_company(model, choice, fixed=named_in(told, model))
     story = confirmed.get(Stage.STORY_CONCEPTION)
     turn = None
     if isinstance(story, Story):

@@ -8,7 +8,7 @@ from connectors.providers.builtin.bank.shelves import Genre, genre
 from connectors.providers.builtin.bank.tables import Premise, Turn
 from connectors.providers.builtin.blending import blend_concepts, blend_stories
 from connectors.providers.builtin.choice import Choice
-from connectors.providers.builtin.company import PARTS, with_company
+from connectors.providers.builtin.company import PARTS, named_in, with_company
 from connectors.providers.builtin.genres import any_genre, genre_of
 from connectors.providers.builtin.granting import called, granted, renamed, replaced, texts_of
 from connectors.providers.builtin.idea import Idea
@@ -353,8 +353,7 @@ def _single(work: Work, wishes: Wishes, choice: Choice, former: Content | None) 
     elif request.stage is Stage.CHARACTERS:
         story = confirmed.get(Stage.STORY_CONCEPTION)
         named = story.synopsis if isinstance(story, Story) else ""
-        fixed = {part: model.person(part) for part in PARTS if model.person(part).first in named}
-        model = with_company(model, choice, _second(work.idea), fixed)
+        model = with_company(model, choice, _second(work.idea), named_in(named, model))
     model = granted(model, wishes)
     if request.stage is Stage.WORLDVIEW:
         return worlds.tell(model, choice, wishes)
