@@ -5,6 +5,7 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
@@ -23,6 +24,7 @@ from connectors.providers.protocol import (
     TextProvider,
 )
 from genesis.content.proposal import Provenance
+from genesis.content.sizes import DRAFT_CAP, size
 from genesis.envelope import Envelope
 from genesis.session import identity
 from genesis.session.messages import GenerationFailed, GenerationRequest, GenerationSucceeded
@@ -215,6 +217,7 @@ class Generations:
     ) -> tuple[GenerationSucceeded | GenerationFailed | None, Provenance | None]:
         """What came of it, and what made it; nothing if it was taken over."""
         request, tries, starts = running.request, 0, running.attempt - 1
+        too_long: Provenance | None = None
         while True:
             async with self._pool:
                 if (unstarted := self._unstarted(running)) is not None:
@@ -223,9 +226,15 @@ class Generations:
                 failure: GenerationError
                 try:
                     final = await running.until_ended(self._asked(request, starts), self._seconds_left(request))
-                    if final is not None:
-                        return self._succeeded(running, final), final.provenance
-                    return self._interrupted(running), None
+                    if final is None:
+                        return self._interrupted(running), too_long
+                    if too_long is not None:
+                        final = replace(final, provenance=_together(too_long, final.provenance))
+                    elif size(final.candidates) > DRAFT_CAP[request.stage]:
+                        # One shorter try (content model §7); what is too long then is judged by the machine.
+                        too_long, request, starts = final.provenance, _shorter(request), starts + 1
+                        continue
+                    return self._succeeded(running, final), final.provenance
                 except GenerationError as error:
                     failure = error
                 except Exception as error:
@@ -337,6 +346,28 @@ class Generations:
 
     def _seconds_left(self, request: GenerationRequest) -> float:
         return (request.deadline - self._now()).total_seconds()
+
+
+def _shorter(request: GenerationRequest) -> GenerationRequest:
+    guidance = f"{request.guidance[:1900]} Write every text at half the length.".strip()
+    return request.model_copy(update={"guidance": guidance})
+
+
+def _together(first: Provenance, last: Provenance) -> Provenance:
+    """What made the last text, with what both of them took; what is unknown of one is unknown of both."""
+
+    def total(name: str) -> Any:
+        one, other = getattr(first, name), getattr(last, name)
+        return None if one is None or other is None else one + other
+
+    known = first.cost is not None and last.cost is not None
+    return last.model_copy(
+        update={
+            "cost": str(Decimal(first.cost or 0) + Decimal(last.cost or 0)) if known else None,
+            "attempts": first.attempts + last.attempts,
+            **{name: total(name) for name in ("tokens_in", "tokens_out", "duration_ms")},
+        }
+    )
 
 
 def _cost(provenance: Provenance | None) -> Decimal | None:

@@ -40,6 +40,7 @@ class Provider:
     def __init__(self) -> None:
         self.script: list[Any] = []
         self.tries = 0
+        self.guidance: list[str] = []
         self.at_once = 0
         self.most_at_once = 0
         self.started = asyncio.Event()
@@ -47,6 +48,7 @@ class Provider:
 
     async def generate(self, request: m.GenerationRequest) -> AsyncIterator[ProviderEvent]:
         self.tries += 1
+        self.guidance.append(request.guidance)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -417,3 +419,33 @@ async def test_a_database_that_is_away_for_a_moment_is_asked_again(works: Works,
 
     assert isinstance((await works.result(request_)).message, m.GenerationSucceeded)
     assert works.pauses == [0.1, 0.2]
+
+
+async def test_what_is_too_long_for_its_stage_is_asked_for_once_more_and_shorter(
+    works: Works, request_: m.GenerationRequest
+):
+    wave = "\U0001f30a"  # four bytes: five such candidates are more than the stage may hold
+    long = examples.CONCEPTS[0].model_copy(update={"premise": wave * 1200, "hook": wave * 240, "lead": wave * 240})
+    priced = examples.PROVENANCE.model_copy(update={"cost": "0.25", "tokens_out": 400})
+    works.provider.script = [Final((long,) * 5, (), (), priced), Final(examples.CONCEPTS, (), (), priced)]
+
+    brought = (await works.result(request_)).message
+
+    assert isinstance(brought, m.GenerationSucceeded)
+    assert brought.candidates == examples.CONCEPTS
+    assert (brought.provenance.cost, brought.provenance.tokens_out, brought.provenance.attempts) == ("0.50", 800, 2)
+    assert works.shown == [(1, "so far"), (2, "so far")]
+    assert works.provider.guidance[1].endswith("half the length.")
+
+
+async def test_what_is_too_long_twice_goes_to_the_machine_which_judges_it(
+    works: Works, request_: m.GenerationRequest
+):
+    wave = "\U0001f30a"
+    long = examples.CONCEPTS[0].model_copy(update={"premise": wave * 1200, "hook": wave * 240, "lead": wave * 240})
+    works.provider.script = [Final((long,) * 5, (), (), examples.PROVENANCE)] * 2
+
+    brought = (await works.result(request_)).message
+
+    assert isinstance(brought, m.GenerationSucceeded)
+    assert (len(brought.candidates), works.provider.tries) == (5, 2)
