@@ -4,6 +4,7 @@ import hashlib
 
 import asyncpg
 
+from genesis import wire
 from genesis.errors import GenesisError
 from projections import sql
 
@@ -27,8 +28,12 @@ class SchemaOfAnotherRelease(GenesisError):
 
 
 def fingerprint() -> str:
-    """What this release makes the read models of: SHA-256 of the files."""
-    return hashlib.sha256("\0".join(_sources()).encode()).hexdigest()
+    """What this release makes the read models of: SHA-256 of the files and of the form of a session's state.
+
+    session_view holds states as the kernel folds them: another form of the state is another schema.
+    """
+    parts = (*_sources(), f"state {wire.STATE_SCHEMA}")
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _sources() -> list[str]:

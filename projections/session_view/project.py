@@ -82,8 +82,11 @@ def _title(event: e.Event, after: Session) -> str:
             return novel.title
         case e.StageConfirmed(stage=stage, confirmed=confirmed) if stage in CHOICE:
             return _title_of(confirmed.content)
-        case e.ProposalChosen(stage=Stage.CONCEPT_SELECTION as stage, candidate=candidate):
-            phase = after.slot(stage).phase
+        case (
+            e.ProposalChosen(stage=Stage.CONCEPT_SELECTION, candidate=candidate)
+            | e.ProposalEdited(stage=Stage.CONCEPT_SELECTION, chosen=candidate)
+        ) if candidate:
+            phase = after.slot(Stage.CONCEPT_SELECTION).phase
             return _title_of(phase.draft.candidate(candidate)) if isinstance(phase, Review) else ""
         case _:
             return ""

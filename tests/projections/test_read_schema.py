@@ -35,6 +35,13 @@ async def test_one_made_by_another_release_is_refused_in_one_sentence(database: 
     await admin.close()
 
 
+async def test_another_form_of_the_saved_state_is_another_schema(monkeypatch: pytest.MonkeyPatch):
+    """The rows of session_view hold states: a release that folds others must not read or write these."""
+    before = schema.fingerprint()
+    monkeypatch.setattr(schema.wire, "STATE_SCHEMA", 99)
+    assert schema.fingerprint() != before
+
+
 async def test_another_schema_can_be_filled_beside_it(database: Database):
     admin = await connect(database.admin, application_name="test admin")
     await schema.create(admin, "read_next")
