@@ -161,6 +161,38 @@ def common(one: str, other: str) -> float:
     return len(words[0] & words[1]) / len(words[0] | words[1])
 
 
+class TestLocks:
+    def test_a_locked_lead_leads_the_candidate_made_anew(self, whole: dict[Stage, tuple[Content, ...]]) -> None:
+        before = whole[CONCEPT][1]
+        assert isinstance(before, Concept)
+        made = asked(whole, CONCEPT, what="candidate", candidates=("k2",), locks=("/k2/lead",)).candidates[0]
+        assert isinstance(made, Concept)
+        name = before.lead.split(",")[0]
+        assert made.lead.startswith(name)
+        assert mentions(f"{made.premise} {made.stakes}", name.split(" ")[0])
+        assert made.what_if != before.what_if
+
+    def test_a_locked_name_in_the_cast_is_used_by_all(self, whole: dict[Stage, tuple[Content, ...]]) -> None:
+        before = replaced(whole[CAST][0], named(whole, 4), "Bo Lind")
+        made = asked(whole, CAST, previous=(before,), locks=("/characters/c5/name",)).candidates[0]
+        assert isinstance(made, Cast)
+        assert made.characters[4].name == "Bo Lind"
+        assert any(mentions(each.surface + each.tension, "Bo") for each in made.relationships)
+
+    def test_a_locked_name_of_the_world_stands_in_its_texts(self, whole: dict[Stage, tuple[Content, ...]]) -> None:
+        before = whole[WORLD][0].model_copy(update={"name": "Low Hollow"})
+        made = asked(whole, WORLD, previous=(before,), locks=("/name",)).candidates[0]
+        assert isinstance(made, World)
+        assert made.name == "Low Hollow"
+        assert mentions(" ".join(texts_of((made,))[1:]), "Low Hollow")
+
+
+def named(whole: dict[Stage, tuple[Content, ...]], place: int) -> str:
+    cast = whole[CAST][0]
+    assert isinstance(cast, Cast)
+    return cast.characters[place].name
+
+
 class TestStale:
     def test_a_heroine_renamed_in_the_concept_is_renamed_where_it_went_stale(
         self, whole: dict[Stage, tuple[Content, ...]]

@@ -12,6 +12,7 @@ from connectors.providers.builtin.company import PARTS, named_in, with_company
 from connectors.providers.builtin.genres import any_genre, genre_of
 from connectors.providers.builtin.granting import called, granted, renamed, replaced, texts_of
 from connectors.providers.builtin.idea import Idea
+from connectors.providers.builtin.locking import locked_people, with_locked
 from connectors.providers.builtin.mending import by_name, called_as_today
 from connectors.providers.builtin.model import Model, invent
 from connectors.providers.builtin.reading import premise_of
@@ -128,7 +129,11 @@ def _fresh_concepts(work: Work, count: int, previous: Sequence[Concept]) -> list
     found = []
     for place, premise in enumerate(premises, first):
         model = invent(shelf, premise, request.brief, work.idea, choice, f"k/{place}", place)
-        model = granted(with_company(model, choice), work.wishes)
+        model = with_company(model, choice)
+        if request.what == "candidate":
+            named = next((each for each in previous if each.id in request.candidates), None)
+            model = with_locked(model, named, request.locks)
+        model = granted(model, work.wishes)
         found.append(concepts.tell(model, choice, request.brief, work.wishes, f"k/{place}"))
     return found
 
@@ -353,7 +358,14 @@ def _single(work: Work, wishes: Wishes, choice: Choice, former: Content | None) 
     elif request.stage is Stage.CHARACTERS:
         story = confirmed.get(Stage.STORY_CONCEPTION)
         named = story.synopsis if isinstance(story, Story) else ""
-        model = with_company(model, choice, _second(work.idea), named_in(named, model))
+        fixed = named_in(named, model)
+        old = request.previous[0] if request.previous else None
+        if isinstance(old, Cast):
+            model = with_locked(model, old, request.locks)
+            fixed |= {part: model.person(part) for part in locked_people(old, request.locks) if part in PARTS}
+        model = with_company(model, choice, _second(work.idea), fixed)
+    elif request.stage is Stage.WORLDVIEW and request.previous:
+        model = with_locked(model, request.previous[0], request.locks)
     model = granted(model, wishes)
     if request.stage is Stage.WORLDVIEW:
         return worlds.tell(model, choice, wishes)
