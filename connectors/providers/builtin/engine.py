@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from connectors.providers.builtin import bank, feedback, reporting
 from connectors.providers.builtin import idea as ideas
-from connectors.providers.builtin.rounds import Work, made
+from connectors.providers.builtin.rounds import made
+from connectors.providers.builtin.work import Work
 from genesis.content.catalog import Content
 from genesis.content.proposal import Understood
 from genesis.session.messages import GenerationRequest

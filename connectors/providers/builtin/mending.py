@@ -23,7 +23,8 @@ def called_as_today(content: C, stale: Sequence[StaleReason]) -> C:
 
 def by_name(stale: Sequence[StaleReason]) -> frozenset[str]:
     """The paths that a new name alone mends."""
-    return frozenset(reason.path for reason in stale if reason.kind == "mention" and reason.now)
+    others = {reason.path for reason in stale if reason.kind != "mention" or not reason.now}
+    return frozenset(reason.path for reason in stale) - others
 
 
 def _pairs(was: str, now: str) -> Iterator[tuple[str, str]]:

@@ -9,8 +9,9 @@ from connectors.providers.builtin.granting import texts_of
 from connectors.providers.builtin.idea import Idea, bare
 from connectors.providers.builtin.model import thing_of
 from connectors.providers.builtin.reading import premise_of
-from connectors.providers.builtin.rounds import Work, second_person
+from connectors.providers.builtin.single import second_person
 from connectors.providers.builtin.stories import audience_of
+from connectors.providers.builtin.work import Work
 from genesis.content.catalog import Content
 from genesis.content.concept import Concept
 from genesis.content.proposal import Understood
