@@ -301,8 +301,13 @@ class TestSessions:
         for _ in range(50):
             await rests(admin, uuid4(), MINUTE)
         await admin.execute("VACUUM read.session_view")
-        for _ in range(4):
-            await admin.execute("UPDATE read.session_view SET sequence = sequence + 1, updated_at = now()")
+        for minutes in range(4):
+            # Never `now()`: it may be another hour by then.
+            await admin.execute(
+                "UPDATE read.session_view SET sequence = sequence + 1,"
+                " updated_at = date_trunc('hour', updated_at) + make_interval(mins => $1)",
+                minutes,
+            )
             await admin.execute("SELECT pg_stat_force_next_flush()")
             await admin.execute("VACUUM read.session_view")
         updated, hot = await admin.fetchrow(
