@@ -14,7 +14,7 @@ from connectors.outbox.unsettled import UnsettledCommands
 from connectors.pipe import Offsets, PipeSilent, PipeView, passed, slot_passed
 from connectors.postgres import Connection
 from connectors.settings import Settings
-from genesis.topics import APP_ID, COMMANDS, EVENTS
+from genesis.topics import APP_ID, COMMANDS, EVENTS, Topic
 
 log = logging.getLogger(__name__)
 
@@ -130,10 +130,20 @@ class LostCommands:
         if not proof.event_ends:
             reached = await proof.view.committed(APP_ID, COMMANDS)
             if not passed(reached, proof.command_ends, await proof.view.begins(COMMANDS)):
+                await self._begin_anew_where_shorter(proof, COMMANDS, proof.command_ends)
                 return False
             proof.event_ends = await proof.view.ends(EVENTS)
         rows = await connection.fetch("SELECT kafka_partition, next_offset FROM projection_positions")
-        return passed({row["kafka_partition"]: row["next_offset"] for row in rows}, proof.event_ends)
+        done = passed({row["kafka_partition"]: row["next_offset"] for row in rows}, proof.event_ends)
+        if not done:
+            await self._begin_anew_where_shorter(proof, EVENTS, proof.event_ends)
+        return done
+
+    async def _begin_anew_where_shorter(self, proof: Proof, topic: Topic, noted: Offsets) -> None:
+        """A topic made anew begins at 0: nobody would come to the end that was noted before."""
+        if not passed(await proof.view.ends(topic), noted):
+            log.warning("%s was made anew; whether commands were lost is asked from the beginning", topic.name)
+            await self.close()
 
     async def _send_again(self, proof: Proof, connection: Connection) -> int:
         sent = 0

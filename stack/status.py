@@ -10,17 +10,17 @@ from typing import Any
 
 import asyncpg
 import httpx
-from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from connectors.kafka import listener
 from connectors.outbox import register
+from connectors.pipe import SLOT, committed
+from connectors.reading import bounds
 from connectors.settings import Settings
 from genesis import topics
+from genesis.errors import GenesisError
 from stack import connect, installation, kafka, parts, postgres
 
 BEHIND = 1000
@@ -30,8 +30,8 @@ WAL_MB = 1024
 """Megabytes of WAL a slot may hold back before the table warns; at 2048 Postgres gives the slot up."""
 
 GROUPS = {
-    parts.WORKER: (topics.APP_ID, topics.COMMANDS.name),
-    parts.GENERATOR: ("genesis-generator", topics.REQUESTS.name),
+    parts.WORKER: (topics.APP_ID, topics.COMMANDS),
+    parts.GENERATOR: ("genesis-generator", topics.REQUESTS),
 }
 """Consumer group and topic of the parts that commit offsets to Kafka."""
 
@@ -78,6 +78,7 @@ async def show(settings: Settings, console: Console | None = None) -> int:
 
 async def inspect(settings: Settings, facts: Mapping[str, Any]) -> list[Line]:
     """What the table says, part by part; a part that gives no answer is a line, not an error."""
+    settings = settings.model_copy(update={"bootstrap": kafka.bootstrap(settings)})
     lags = dict(
         zip(
             (parts.WORKER, parts.GENERATOR, parts.PROJECTOR, "slot", "connector"),
@@ -155,21 +156,13 @@ async def _asked(question: Any) -> Any:
     try:
         async with asyncio.timeout(8):
             return await question
-    except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, httpx.HTTPError) as error:
+    except (OSError, TimeoutError, GenesisError, KafkaError, asyncpg.PostgresError, httpx.HTTPError) as error:
         return f"no answer ({type(error).__name__})"
 
 
-async def _group_lag(settings: Settings, group: str, topic: str) -> int:
+async def _group_lag(settings: Settings, group: str, topic: topics.Topic) -> int:
     """Messages of the topic beyond what the group has committed."""
-    admin: Any = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap(settings), request_timeout_ms=5000)
-    await admin.start()
-    try:
-        committed = await admin.list_consumer_group_offsets(group)
-    finally:
-        await admin.close()
-    start, end = await _ends(settings, topic)
-    places = {place.partition: offset.offset for place, offset in committed.items() if place.topic == topic}
-    return sum(end[number] - max(places.get(number, start[number]), start[number]) for number in end)
+    return await _lag(settings, topic, await committed(settings, group, topic))
 
 
 async def _projector_lag(settings: Settings) -> int:
@@ -179,21 +172,12 @@ async def _projector_lag(settings: Settings) -> int:
         rows = await connection.fetch("SELECT kafka_partition, next_offset FROM read.projection_positions")
     finally:
         await connection.close()
-    start, end = await _ends(settings, topics.EVENTS.name)
-    places = {row["kafka_partition"]: row["next_offset"] for row in rows}
-    return sum(end[number] - max(places.get(number, start[number]), start[number]) for number in end)
+    return await _lag(settings, topics.EVENTS, {row["kafka_partition"]: row["next_offset"] for row in rows})
 
 
-async def _ends(settings: Settings, topic: str) -> tuple[dict[int, int], dict[int, int]]:
-    """First and next offset of each partition."""
-    consumer: Any = listener(settings, topic, bootstrap_servers=kafka.bootstrap(settings))
-    await consumer.start()
-    try:
-        places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-        start, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-    finally:
-        await consumer.stop()
-    return {place.partition: start[place] for place in places}, {place.partition: end[place] for place in places}
+async def _lag(settings: Settings, topic: topics.Topic, places: Mapping[int, int]) -> int:
+    first, end = await bounds(settings, topic.name)
+    return sum(end[number] - max(places.get(number, 0), first[number]) for number in end)
 
 
 async def _slot(settings: Settings) -> "asyncpg.Record | None":
@@ -202,7 +186,8 @@ async def _slot(settings: Settings) -> "asyncpg.Record | None":
         return await connection.fetchrow(
             "SELECT active, active_pid, wal_status,"
             " pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) AS held"
-            " FROM pg_replication_slots WHERE slot_name = 'genesis_outbox'"
+            " FROM pg_replication_slots WHERE slot_name = $1",
+            SLOT,
         )
     finally:
         await connection.close()

@@ -228,6 +228,23 @@ async def test_a_probe_that_is_lost_as_well_is_followed_by_another(pipe: Pipe):
     assert await pipe.sweep() == 1
 
 
+@pytest.mark.parametrize("topic", [COMMANDS, EVENTS], ids=lambda topic: topic.name)
+async def test_a_topic_made_anew_in_the_midst_begins_the_proof_anew(pipe: Pipe, topic: Topic):
+    """Nobody would ever come to the end that was noted of the old one, and nothing would be sent again any more."""
+    await pipe.accept()
+    await pipe.sweep()
+    await pipe.carried()
+    assert await pipe.sweep() == 0
+    if topic is EVENTS:
+        await pipe.worked()
+        assert await pipe.sweep() == 0
+    pipe.kafka.end[topic.name] = {0: 1, 1: 0}
+    pipe.kafka.reached = {0: 0}
+    assert await pipe.sweep() == 0
+    assert pipe.kafka.opened == 0
+    assert await pipe.all_passed() == 1
+
+
 async def test_without_a_slot_nothing_is_proven(pipe: Pipe):
     await pipe.accept()
     await pipe.admin.execute("SELECT pg_drop_replication_slot($1)", SLOT)

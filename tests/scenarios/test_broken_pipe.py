@@ -13,7 +13,7 @@ import pytest
 from connectors.outbox import register
 from connectors.pipe import SLOT
 from genesis.session.stages import Stage
-from stack import connect, secret_store
+from stack import connect, installation, secret_store, status
 from stack.launcher import Stack
 from tests.scenarios.agreement import must_agree
 from tests.scenarios.real import RealStudio
@@ -172,6 +172,11 @@ async def test_a_connector_deleted_under_load_is_registered_again(real_studio: R
     async with under_load(real_studio), connect_client(stack) as client:
         (await client.delete(f"/connectors/{register.NAME}")).raise_for_status()
         await mended(stack, "had vanished", before)
+    lines = {
+        line.part: line for line in await status.inspect(stack.settings, installation.running(stack.settings) or {})
+    }
+    assert "had vanished and is registered again" in lines["connector"].lag, "`genesis status` tells it, too"
+    assert lines["connector"].advice == ""
 
 
 async def test_a_slot_dropped_under_load_is_made_anew(real_studio: RealStudio, admin: Any):
