@@ -13,7 +13,7 @@ from connectors.postgres import READ_SCHEMA, connect
 from connectors.settings import Settings
 from genesis.errors import GenesisError
 from genesis.topics import EVENTS
-from projections import schema
+from projections import repair, schema
 from projections.domain_events.project import Message
 from projections.projector import Projector, Read, read_ahead
 from projections.runner import bounded, open_connection
@@ -230,6 +230,7 @@ class _Rebuild:
                 await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('genesis projections', 0))")
                 started = time.monotonic()
                 await self._fold(projector, await self._target(connection))
+                await self._repair_again(connection)
                 if await connection.fetchval(f"SELECT to_regnamespace('{READ_SCHEMA}')") is not None:
                     # A batch that was planned against the old tables must not find its edition there.
                     await connection.execute(f"DELETE FROM {READ_SCHEMA}.projection_schema")
@@ -243,6 +244,25 @@ class _Rebuild:
             await projector.open(self._settings.partitions)
             return None
         return time.monotonic() - started
+
+    async def _repair_again(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        """What marked a session is still in the log and has marked it again; what was repaired stays repaired."""
+        known = await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM information_schema.columns"
+            " WHERE table_schema = $1 AND table_name = 'session_view' AND column_name = 'inconsistent')",
+            READ_SCHEMA,
+        )
+        if not known:
+            return
+        repaired = await connection.fetch(
+            f"SELECT n.session_id FROM {NEXT}.session_view n JOIN {READ_SCHEMA}.session_view o USING (session_id)"
+            " WHERE n.inconsistent AND NOT o.inconsistent"
+        )
+        for row in repaired:
+            try:
+                await repair.write_anew(connection, row["session_id"])
+            except repair.HistoryUnreadable as error:
+                log.warning("session %s is marked inconsistent again: %s", row["session_id"], error)
 
 
 def _distance(positions: dict[int, int], target: dict[int, int]) -> int:

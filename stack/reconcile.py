@@ -393,9 +393,7 @@ class _Sessions:
             self._findings.add(
                 "broken", "a session with events has no read model", "`genesis rebuild`.", tale.session_id
             )
-        elif view.inconsistent:
-            self._findings.add("broken", "a session is marked inconsistent", REPAIR, tale.session_id)
-        elif not tale.broken and view.session != tale.state:
+        elif not view.inconsistent and not tale.broken and view.session != tale.state:
             self._findings.add("broken", "a read model is not what its events make", REPAIR, tale.session_id)
 
     def _commands(self, tale: Tale, row: "asyncpg.Record | None") -> None:

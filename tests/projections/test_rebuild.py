@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from aiokafka import TopicPartition
@@ -17,7 +19,7 @@ from genesis import topics, wire
 from genesis.session import messages as m
 from genesis.session.stages import Stage
 from projections import rebuild as rebuilding
-from projections import runner, schema
+from projections import repair, runner, schema
 from projections.domain_events import queries as history
 from projections.rebuild import LogIncomplete, RebuildRunning, rebuild
 from projections.runner import Runner
@@ -195,6 +197,25 @@ async def test_read_models_of_another_release_are_cured(log: Log):
     await schema.create(log.admin)
     assert await log.admin.fetchval("SELECT count(*) FROM read.domain_events") == len(tale.history)
     assert await log.admin.fetchval("SELECT count(*) FROM read.novels WHERE title <> ''") == 1
+
+
+async def test_a_session_that_was_repaired_stays_repaired(log: Log, projecting: asyncio.Task[None]):
+    """The fork that marked it is still in the log."""
+    tale = whole("forked and repaired")
+    fork = replace(tale.history[2], event_id=uuid4())
+    await log.send(tale)
+    await log.producer.send_and_wait(topics.EVENTS.name, wire.dump_event(fork), str(tale.id).encode())
+    await log.projected(len(tale.history) + 1)
+    desk = await connect(log.database.admin, application_name="test repair", search_path="read")
+    assert await repair.write_anew(desk, tale.id)
+    await desk.close()
+    before = await log.digests()
+
+    rebuilt = await log.rebuild()
+
+    assert await log.digests() == before
+    assert rebuilt.quarantined == 1
+    assert await log.admin.fetchval("SELECT array_agg(inconsistent) FROM read.session_view") == [False]
 
 
 async def test_a_log_that_lost_its_beginning_is_refused(log: Log, projecting: asyncio.Task[None]):
