@@ -55,8 +55,9 @@ def _premise_in(shelf: Genre) -> Callable[[Concept], Premise | None]:
 
 
 def _hinted(work: Work) -> str:
-    """The genre that the idea's own words name, else any; a word of a trade or thing is no genre."""
-    return genre_of(work.request.brief.tone) or any_genre(work.steady)
+    """The genre that words of the tone or the idea mean, else any."""
+    brief = work.request.brief
+    return genre_of(brief.tone) or genre_of(brief.idea) or any_genre(work.steady)
 
 
 def _text(concept: Concept) -> str:

@@ -47,6 +47,8 @@ def understood(work: Work, candidates: Sequence[Content]) -> list[Understood]:
         called = genre(name).meta.name
         if called.casefold() != brief.genre.strip().casefold():
             found.append(Understood(intent="genre", text=f"“{brief.genre}” is told as {called}."))
+    if not brief.genre and candidates and isinstance(candidates[0], Concept):
+        found.append(Understood(intent="genre", text=f"No genre was named; this is {candidates[0].genre}."))
     if brief.tone:
         found.append(Understood(intent="tone", path="", text=f"The tone is “{brief.tone}”."))
     found += [
