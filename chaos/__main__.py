@@ -54,7 +54,7 @@ async def main(options: argparse.Namespace) -> int:
     print(calibration(), flush=True)
     linked = any(fault.kind == "link" for fault in plan.faults)
     async with studio(LinkedStack if linked else Stack) as stack:
-        with history.open("w", encoding="utf-8") as file:
+        with history.open("w", encoding="utf-8", buffering=1) as file:
             report = await run(stack, plan, file)
     print("\n".join(report.lines()))
     print(calibration())
