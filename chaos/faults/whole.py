@@ -14,7 +14,7 @@ from chaos.faults.registry import fault
 from chaos.ground import Ground, NotMended, until
 from connectors.settings import Settings
 from stack import parts
-from stack.processes import open_log
+from stack.processes import Command, spawn
 from stack.restore_log import restore_log
 
 WORKING_SECONDS = 5.0
@@ -47,10 +47,9 @@ async def _launched(settings: Settings) -> asyncio.subprocess.Process:
         for name, value in settings.model_dump(exclude_unset=True).items()
         if value is not None
     }
-    with open_log(settings.data / "logs" / "launcher-under-test.log") as output:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "stack", "run", env={**os.environ, **given}, stdout=output, stderr=output
-        )
+    # Tethered: it ends with this run, however that ends.
+    command = Command(argv=(sys.executable, "-P", "-m", "stack", "run"), env=given)
+    return await spawn(command, settings.data / "logs" / "launcher-under-test.log")
 
 
 async def _answers(url: str) -> bool:
