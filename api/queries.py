@@ -52,7 +52,7 @@ async def state(
         return await _without_events(studio, session_id, person)
     session, facts = found
     body = {
-        **_session(session),
+        **told(session),
         "title": facts.title,
         "inconsistent": facts.inconsistent,
         "updated_at": facts.updated_at,
@@ -120,7 +120,8 @@ async def _without_events(studio: Studio, session_id: UUID, person: str) -> Resp
     return json_answer(body, headers=None if unreadable else _versioned(0))
 
 
-def _session(session: Session) -> dict[str, Any]:
+def told(session: Session) -> dict[str, Any]:
+    """What a client is told of a session, from its state alone."""
     return {
         "session_id": session.session_id,
         "status": session.status,

@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     bench_provider: bool = False
     """True offers the provider `bench`, which makes the smallest valid proposal; for load tests only."""
 
+    bench_seconds: float = Field(default=0.0, ge=0)
+    """Seconds a proposal of the provider `bench` takes; for tests of what happens meanwhile. 0 = at once."""
+
     generator_concurrency: int = Field(default=8, ge=1)
     """Generations one generator process runs at once. More = more provider calls in parallel."""
 

@@ -1,5 +1,6 @@
 """A provider for load tests: the smallest valid proposal, about 1 KB, the same for the same request."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from connectors.providers.protocol import AttemptStarted, Final, Partial, ProviderEvent
@@ -24,11 +25,17 @@ class BenchProvider:
 
     name = "bench"
 
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+        """How long each proposal takes, so that it can be stopped or answered early."""
+
     async def generate(self, request: GenerationRequest) -> AsyncIterator[ProviderEvent]:
         """One attempt, one partial, one candidate."""
         yield AttemptStarted(1)
         content = smallest(request)
         yield Partial(content.model_dump_json()[:200])
+        if self._seconds:
+            await asyncio.sleep(self._seconds)
         provenance = Provenance(
             kind="procedural", provider=self.name, model="bench/1", cost="0", duration_ms=0, finish_reason="stop"
         )

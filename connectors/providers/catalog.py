@@ -16,7 +16,7 @@ def providers(settings: Settings) -> Mapping[str, TextProvider]:
     """The providers that these settings offer; `bench` only where `bench_provider` is on."""
     offered: list[TextProvider] = [BuiltinProvider()]
     if settings.bench_provider:
-        offered.append(BenchProvider())
+        offered.append(BenchProvider(settings.bench_seconds))
     return MappingProxyType({provider.name: provider for provider in offered})
 
 

@@ -1,6 +1,8 @@
 """One scenario, two harnesses: `studio` is the studio in memory, then the real stack."""
 
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
 import pytest
 
@@ -16,6 +18,31 @@ def studio(request: pytest.FixtureRequest) -> Studio:
         return MemoryStudio()
     real: Studio = request.getfixturevalue("real_studio")
     return real
+
+
+@dataclass(frozen=True)
+class Haunted:
+    """A studio, and what a scenario calls where the worker would best die."""
+
+    studio: Studio
+    strike: Callable[[], object]
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("stack", marks=pytest.mark.stack),
+        pytest.param("the worker dies", marks=pytest.mark.stack),
+    ]
+)
+def haunted(request: pytest.FixtureRequest) -> Haunted:
+    """The studio in memory, the real stack, and the real stack whose worker is killed at each strike."""
+    if request.param == "memory":
+        return Haunted(MemoryStudio(), lambda: None)
+    real = request.getfixturevalue("real_studio")
+    if request.param == "stack":
+        return Haunted(real, lambda: None)
+    return Haunted(real, lambda: real.stack.kill("worker", signal.SIGKILL))
 
 
 @pytest.fixture(scope="session")

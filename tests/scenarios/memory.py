@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+import orjson
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from api.queries import told
 from connectors.providers.bench import BenchProvider
+from connectors.providers.builtin.provider import BuiltinProvider
 from connectors.providers.protocol import Final
 from genesis import wire
 from genesis.envelope import Envelope
@@ -21,6 +24,7 @@ from genesis.session.state import Session
 from tests.scenarios.studio import Body, Sent
 
 OWNER = "local"
+PROVIDERS = {"": BenchProvider(), "bench": BenchProvider(0.1), "builtin": BuiltinProvider()}
 
 
 class MemoryStudio:
@@ -43,7 +47,14 @@ class MemoryStudio:
     def release(self) -> None:
         self.held.set()
 
-    async def send(self, session: UUID | None, command_type: str, payload: Body, key: str | None = None) -> Sent:
+    async def send(
+        self,
+        session: UUID | None,
+        command_type: str,
+        payload: Body,
+        key: str | None = None,
+        expected_version: int | None = None,
+    ) -> Sent:
         command = identity.command_id(OWNER, key or str(uuid4()))
         if known := self.accepted.get(command):
             return known
@@ -64,6 +75,7 @@ class MemoryStudio:
             at=datetime.now(UTC),
             message=message,
             command_no=self.numbers[session],
+            expected_version=expected_version,
         )
         self.accepted[command] = Sent(202, command, session, envelope.command_no)
         await self._deliver(envelope)
@@ -89,6 +101,14 @@ class MemoryStudio:
                     reason = body["payload"]["reason"] if refused else None
         return {"status": status, "reason": reason}
 
+    async def state(self, session: UUID) -> Body:
+        """What GET /genesis/{id}/state answers."""
+        return dict(orjson.loads(orjson.dumps(told(self.states[session]))))
+
+    async def saved(self, session: UUID, sequence: int) -> Session | None:
+        state = self.states[session]
+        return state if state.sequence >= sequence else None
+
     async def _deliver(self, envelope: Envelope) -> None:
         read = wire.load_envelope(wire.dump_envelope(envelope))
         step = handle(read, self.states.get(read.session_id), Rules())
@@ -105,7 +125,7 @@ class MemoryStudio:
 
     async def _generate(self, request: m.GenerationRequest) -> None:
         await self.held.wait()
-        async for event in BenchProvider().generate(request):
+        async for event in PROVIDERS[request.provider].generate(request):
             if isinstance(event, Final):
                 result = m.GenerationSucceeded(
                     task_id=request.task_id,

@@ -10,7 +10,9 @@ import httpx
 from httpx_sse import EventSource
 from pydantic_core import from_json
 
+from genesis.session.state import Session
 from stack.launcher import Stack
+from tests.scenarios.saved import saved_state
 from tests.scenarios.studio import Body, Sent
 
 
@@ -31,12 +33,21 @@ class RealStudio:
     ) -> None:
         await self.client.aclose()
 
-    async def send(self, session: UUID | None, command_type: str, payload: Body, key: str | None = None) -> Sent:
+    async def send(
+        self,
+        session: UUID | None,
+        command_type: str,
+        payload: Body,
+        key: str | None = None,
+        expected_version: int | None = None,
+    ) -> Sent:
         body: Body = {"command_type": command_type, "payload": payload}
         if session and command_type != "START_GENESIS":
             body["session_id"] = str(session)
         # One key over all tries: a request whose answer was lost is the same command when sent again.
         headers = {"Idempotency-Key": key or str(uuid4())}
+        if expected_version is not None:
+            headers["If-Match"] = f'"{expected_version}"'
         while True:
             try:
                 answer = await self.client.post("/genesis/commands", json=body, headers=headers)
@@ -84,3 +95,7 @@ class RealStudio:
         answer = await self.client.get(f"/genesis/{session}/state")
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
+
+    async def saved(self, session: UUID, sequence: int) -> Session | None:
+        """What the machine has saved of a session, once it is at this sequence."""
+        return await saved_state(self.stack.settings, session, sequence)

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from genesis import wire
 from genesis.session.evolve import fold
+from genesis.session.handles import HandleStatus
 from genesis.session.stages import Stage
-from genesis.session.state import Session
+from genesis.session.state import Confirmed, Draft, Review, Session
 
 Body = dict[str, Any]
 DEADLINE = 60.0
@@ -31,11 +32,22 @@ class Sent:
 class Studio(Protocol):
     """A running Genesis Studio, in memory or the real stack."""
 
-    async def send(self, session: UUID | None, command_type: str, payload: Body, key: str | None = None) -> Sent: ...
+    async def send(
+        self,
+        session: UUID | None,
+        command_type: str,
+        payload: Body,
+        key: str | None = None,
+        expected_version: int | None = None,
+    ) -> Sent: ...
 
     def events(self, session: UUID, after: int = 0) -> AsyncIterator[Body]: ...
 
     async def outcome(self, command: UUID) -> Body: ...
+
+    async def state(self, session: UUID) -> Body: ...
+
+    async def saved(self, session: UUID, sequence: int) -> Session | None: ...
 
 
 async def eventually(
@@ -50,6 +62,11 @@ async def eventually(
         if loop.time() > end:
             raise AssertionError(f"{what} did not come true within {deadline:g} s")
         await asyncio.sleep(pause)
+
+
+def about(draft: Draft) -> Body:
+    """Stage, proposal and revision: what every answer names."""
+    return {"stage": draft.stage, "proposal_id": str(draft.proposal_id), "revision": draft.revision}
 
 
 @dataclass
@@ -69,11 +86,13 @@ class Novelist:
         self.session = sent.session_id
         return self.session
 
-    async def send(self, command_type: str, payload: Body, key: str | None = None) -> Sent:
+    async def send(
+        self, command_type: str, payload: Body, key: str | None = None, expected_version: int | None = None
+    ) -> Sent:
         """Send until the door takes it: what a client does while a process is being restarted."""
         async with asyncio.timeout(DEADLINE):
             while True:
-                sent = await self.studio.send(self.session, command_type, payload, key)
+                sent = await self.studio.send(self.session, command_type, payload, key, expected_version)
                 if sent.status not in (409, 503):
                     break
                 await asyncio.sleep(0.1)
@@ -90,6 +109,49 @@ class Novelist:
                 if body["event_type"] == event_type and stage in (None, body["payload"].get("stage")):
                     return body
         raise AssertionError(f"the stream ended before {event_type}")
+
+    async def refused(self, command_type: str, payload: Body, expected_version: int | None = None) -> str:
+        """Send what the machine will say no to; the reason it gives."""
+        sent = await self.send(command_type, payload, expected_version=expected_version)
+        while (body := await self.until("command-rejected"))["causation_id"] != str(sent.command_id):
+            pass
+        return str(body["payload"]["reason"])
+
+    async def come_to(self, so: Callable[[Session], bool]) -> Session:
+        """Read on until the session, as the kernel folds it from what was seen, is so."""
+        if not self.seen or not so(self.replayed()):
+            async with asyncio.timeout(DEADLINE):
+                async for body in self.studio.events(self._session, self.last):
+                    self.seen.append(body)
+                    if so(self.replayed()):
+                        break
+        return self.replayed()
+
+    async def review(self, stage: Stage, after: UUID | None = None) -> Draft:
+        """The draft of a stage once it is in review; `after`: another proposal than this."""
+
+        def reviewed(state: Session) -> Draft | None:
+            phase = state.slot(stage).phase
+            if not isinstance(phase, Review) or phase.handle.status is not HandleStatus.WAITING:
+                return None
+            return phase.draft if phase.draft.proposal_id != after else None
+
+        draft = reviewed(await self.come_to(lambda state: reviewed(state) is not None))
+        assert draft is not None
+        return draft
+
+    async def say(self, draft: Draft, **wishes: Any) -> Draft:
+        """Have an edit of a draft granted: the draft as it is then."""
+        sent = await self.send("PROVIDE_FEEDBACK", {**about(draft), **wishes})
+        while (await self.until("proposal-edited"))["causation_id"] != str(sent.command_id):
+            pass
+        return await self.review(draft.stage)
+
+    async def confirm(self, stage: Stage) -> Session:
+        """Confirm what is in review in a stage, the first candidate where none is chosen."""
+        draft = await self.review(stage)
+        await self.send("CONFIRM_STAGE", {**about(draft), "candidate": draft.chosen or draft.candidates[0].id})
+        return await self.come_to(lambda state: isinstance(state.slot(stage).phase, Confirmed))
 
     async def answer(self, stage: Stage) -> None:
         """Wait for the pause, then confirm the first candidate."""
