@@ -10,7 +10,7 @@ import time
 from collections.abc import Coroutine
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 from uuid import UUID
 
 import typer
@@ -81,11 +81,17 @@ def demo(
     out: Annotated[Path | None, typer.Option(help="File for the Markdown; else named after the novel.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed and idea give the same novel.")] = None,
     url: Annotated[str | None, typer.Option(help="Address of the API, if not the settings'.")] = None,
+    mode: Annotated[
+        Literal["guided", "free-form"],
+        typer.Option(help="Stage by stage, or all at once with edits, a stop and a way back."),
+    ] = "guided",
 ) -> None:
-    """Drives a guided session in the terminal, from an idea to a finished outline."""
-    from stack.demo import demo as play
+    """Drives a session in the terminal, from an idea to a finished outline."""
+    from stack.demo.command import demo as play
 
-    play(_settings(), idea=idea, ask=ask, out=out, seed=seed, url=url)
+    if ask and mode == "free-form":
+        _fail("A free-form demo plays a fixed course and asks nothing; leave out --ask, or --mode free-form.")
+    play(_settings(), idea=idea, ask=ask, out=out, seed=seed, url=url, mode=mode)
 
 
 @app.command()

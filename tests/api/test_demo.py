@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import orjson
 import pytest
 from rich.console import Console
 
 from genesis.content.proposal import PROCEDURAL_BADGE
 from genesis.session.stages import Stage
 from genesis.session.state import Generating
-from stack.demo import plain, shown
+from stack.demo.showing import plain, shown
 from tests import examples
 from tests.api.door import DEADLINE, Door, until
 
@@ -21,18 +22,21 @@ PLAY = """
 import sys
 from pathlib import Path
 from connectors.settings import Settings
-from stack.demo import demo
-demo(Settings(), idea="a clerk who sells the sea", ask="--ask" in sys.argv)
+from stack.demo.command import demo
+demo(Settings(), idea="a clerk who sells the sea", ask="--ask" in sys.argv, mode=sys.argv[1])
 """
 
 
-async def played(folder: Path, port: int, answers: str = "", ask: bool = False) -> tuple[int | None, str, str]:
+async def played(
+    folder: Path, port: int, answers: str = "", ask: bool = False, mode: str = "guided"
+) -> tuple[int | None, str, str]:
     """The demo in a process and a folder of its own: exit code, what it said, what it complained of."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GENESIS_")}
     running = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         PLAY,
+        mode,
         *(["--ask"] if ask else []),
         cwd=folder,
         env={**environment, "GENESIS_PORT": str(port), "PYTHONPATH": str(Path.cwd()), "COLUMNS": "100"},
@@ -63,7 +67,8 @@ async def at_work(door: Door, fail_first: bool = False) -> AsyncIterator[None]:
                     if not isinstance(slot.phase, Generating):
                         continue
                     if failed:
-                        await door.propose(session)
+                        task = slot.phase.task
+                        await door.bring(session, task, examples.success(task.task_id, task.stage))
                     else:
                         failed = True
                         await door.fail(session)
@@ -96,6 +101,21 @@ async def test_it_plays_a_session_by_itself_and_leaves_the_markdown(door: Door, 
 
 
 @pytest.mark.postgres
+async def test_it_plays_a_free_form_session_with_every_wish(door: Door, tmp_path: Path):
+    async with at_work(door):
+        code, said, complained = await played(tmp_path, door.settings.port, mode="free-form")
+    assert (code, complained) == (0, ""), said
+    for expected in ("Five proposals at once", "locked", "Back to the story", "no longer agrees", "Mended"):
+        assert expected in said
+    [state] = door.states.values()
+    assert state.status == "COMPLETED"
+    given = await door.admin.fetch("SELECT command_type FROM door.command_inbox ORDER BY command_no")
+    assert [row["command_type"] for row in given][:6] == ["START_GENESIS", *["GENERATE_INSPIRATION"] * 5]
+    assert {"PROVIDE_FEEDBACK", "NAVIGATE_TO_STAGE", "FINISH_GENESIS"} <= {row["command_type"] for row in given}
+    assert ".md" in said[said.index("The whole foundation as Markdown") :]
+
+
+@pytest.mark.postgres
 async def test_it_overwrites_no_file(door: Door, tmp_path: Path):
     (tmp_path / "the-salt-ledger.md").write_text("mine")
     async with at_work(door):
@@ -125,7 +145,10 @@ async def test_it_asks_and_obeys(door: Door, tmp_path: Path):
         "FINISH_GENESIS",
     ]
     assert '"text":"darker, please"' in given[1]["command_payload"]
-    assert '"candidate":"k4"' in given[2]["command_payload"]  # the second of the second round
+    # The second of the second round: a revision keeps its ids, but is a proposal of its own.
+    revised, confirmed = (orjson.loads(given[place]["command_payload"]) for place in (1, 2))
+    assert confirmed["candidate"] == "k2"
+    assert confirmed["proposal_id"] != revised["proposal_id"]
 
 
 @pytest.mark.postgres
