@@ -54,6 +54,7 @@ async def test_the_read_models_are_rebuilt_under_open_streams(real_studio: RealS
         await must_agree(real_studio, novelist)
 
 
+@pytest.mark.long
 async def test_an_upgrade_is_cured_with_nothing_running(data_folder: Path, free_ports: Callable[[int], list[int]]):
     settings = Settings(data=data_folder / "upgraded", **dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
     async with Stack(settings, (POSTGRES, KAFKA)) as stack:
@@ -107,6 +108,7 @@ async def gone_on(studio: RealStudio, novelist: Novelist) -> None:
     await must_agree(studio, novelist)
 
 
+@pytest.mark.long
 async def test_everything_of_kafka_is_lost_and_comes_back_from_the_database(own_studio: Settings):
     async with started(own_studio) as studio:
         code, said = await genesis(own_studio, "restore-log")

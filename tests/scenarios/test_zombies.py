@@ -16,7 +16,7 @@ from tests.scenarios.agreement import must_agree
 from tests.scenarios.real import RealStudio
 from tests.scenarios.studio import Novelist, eventually
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
