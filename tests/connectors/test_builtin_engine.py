@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connectors.providers.builtin.bank.shelves import genre, genres
 from connectors.providers.builtin.engine import propose
 from connectors.providers.builtin.grammar import article, fit, is_plural
 from connectors.providers.builtin.provider import readable
@@ -401,3 +402,22 @@ class TestAgreement:
 
     def test_a_text_too_long_ends_with_a_whole_sentence(self) -> None:
         assert fit("One. Two is longer. Three.", 20) == "One. Two is longer."
+
+
+@pytest.mark.parametrize("name", sorted(genres()))
+def test_lead_and_opponent_have_the_pronouns_of_their_names(name: str) -> None:
+    """Names are read back from the concept; the pronoun goes with the name, not with whom the base had there."""
+    shelf = genre(name)
+    for seed in range(12):
+        people = finished(Brief(genre=shelf.meta.name, seed=seed))[Stage.CHARACTERS]
+        assert isinstance(people, Cast)
+        for person in people.characters:
+            first = person.name.split(" ")[0]
+            kinds = {
+                kind
+                for culture in shelf.cultures
+                for kind in ("she", "he", "they")
+                if first in getattr(culture, kind)
+            }
+            if kinds and person.role in ("protagonist", "antagonist"):
+                assert person.pronouns in kinds, (seed, person.name, person.pronouns)

@@ -128,9 +128,9 @@ def apply(found: Mapping[str, Found], base: Model) -> Model:
             continue
         if isinstance(old, Person):
             if form == "":
-                slots[slot] = _person(slot, each.text, found, old)
+                slots[slot] = _person(slot, each.text, found, base)
             elif slot not in found and form == "f":
-                slots[slot] = _person(slot, _with_first(old, each.text), found, old)
+                slots[slot] = _person(slot, _with_first(old, each.text), found, base)
         elif isinstance(old, Named):
             kept = old.preposition if slot in NAMED and old.text == each.text else ""
             slots[slot] = Named(each.text, each.preposition or kept or _usual(slot, each.text, base))
@@ -146,9 +146,12 @@ def apply(found: Mapping[str, Found], base: Model) -> Model:
     return base.having(**slots)
 
 
-def _person(slot: str, name: str, found: Mapping[str, Found], old: Person) -> Person:
-    said = found.get(f"{slot}.they")
+def _person(slot: str, name: str, found: Mapping[str, Found], base: Model) -> Person:
+    """With the pronouns the text says, else those of the name, where it is another name than the base's."""
+    said, old = found.get(f"{slot}.they"), base.person(slot)
     pronouns = _as_pronouns(said.text) if said else None
+    if pronouns is None and name != old.name:
+        pronouns = pronouns_of_name(name, base)
     return Person(name[:60], pronouns or old.pronouns)
 
 
