@@ -101,7 +101,7 @@ class FreeForm:
             self._say(f"  {TITLES[Stage(later)]}: {_paths([each['path'] for each in reasons])}", "yellow")
         self._confirm(stage)
         for later in self._stale():
-            self._say(f"{TITLES[later]} no longer agrees with it.", "yellow")
+            self._say(f"{TITLES[later]}: not in agreement with it any more.", "yellow")
 
     def _mend(self) -> None:
         self._head("Mending")

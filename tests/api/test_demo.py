@@ -105,7 +105,7 @@ async def test_it_plays_a_free_form_session_with_every_wish(door: Door, tmp_path
     async with at_work(door):
         code, said, complained = await played(tmp_path, door.settings.port, mode="free-form")
     assert (code, complained) == (0, ""), said
-    for expected in ("Five proposals at once", "locked", "Back to the story", "no longer agrees", "Mended"):
+    for expected in ("Five proposals at once", "locked", "Back to the story", "not in agreement", "Mended"):
         assert expected in said
     [state] = door.states.values()
     assert state.status == "COMPLETED"

@@ -1,8 +1,9 @@
 """A heroine who was renamed by hand is called by her new name wherever the text is mended."""
 
+from connectors.providers.builtin.mending import called_as_today
 from connectors.providers.builtin.provider import BuiltinProvider
 from connectors.providers.protocol import Final
-from genesis.content.impact import impact
+from genesis.content.impact import StaleReason, impact
 from genesis.content.outline import Outline
 from genesis.session.messages import GenerationRequest
 from genesis.session.stages import Stage
@@ -59,3 +60,23 @@ async def test_a_name_of_one_word_takes_the_place_of_first_and_last():
     outline, _ = await mended("Ines")
     assert "Ilse" not in outline.model_dump_json()
     assert "Ines finds a tide" in outline.chapters[0].summary
+
+
+def test_of_a_place_only_the_whole_name_is_replaced_with_or_without_its_article():
+    outline = examples.OUTLINE
+    chapter = outline.chapters[0].model_copy(
+        update={
+            "summary": "In the Tide House they wait. The Tide House is shut; a house is a house, and a tide a tide."
+        }
+    )
+    stale = StaleReason(
+        path="/chapters/h1/summary",
+        because="WORLDVIEW/places/p1/name",
+        kind="mention",
+        was="The Tide House",
+        now="The Long Hotel",
+    )
+    mended_ = called_as_today(outline.model_copy(update={"chapters": (chapter, *outline.chapters[1:])}), [stale])
+    assert mended_.chapters[0].summary == (
+        "In the Long Hotel they wait. The Long Hotel is shut; a house is a house, and a tide a tide."
+    )

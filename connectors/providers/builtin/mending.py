@@ -6,6 +6,8 @@ from typing import TypeVar
 from connectors.providers.builtin.granting import replaced
 from genesis.content.catalog import Content
 from genesis.content.impact import StaleReason
+from genesis.content.names import ARTICLES
+from genesis.session.stages import Stage
 
 C = TypeVar("C", bound=Content)
 
@@ -14,9 +16,10 @@ SHORTEST = 3
 
 
 def called_as_today(content: C, stale: Sequence[StaleReason]) -> C:
-    """The content with every renamed thing called by its new name, whole or by its first or last word."""
-    for was, now in dict.fromkeys((reason.was, reason.now) for reason in stale if reason.now):
-        for before, after in _pairs(was, now):
+    """The content with every renamed thing called by its new name; people by their first or last name as well."""
+    names = dict.fromkeys((reason.was, reason.now, _is_person(reason)) for reason in stale if reason.now)
+    for was, now, person in names:
+        for before, after in (_of_a_person if person else _of_a_thing)(was, now):
             content = replaced(content, before, after)
     return content
 
@@ -27,10 +30,25 @@ def by_name(stale: Sequence[StaleReason]) -> frozenset[str]:
     return frozenset(reason.path for reason in stale) - others
 
 
-def _pairs(was: str, now: str) -> Iterator[tuple[str, str]]:
+def _is_person(reason: StaleReason) -> bool:
+    return reason.because.startswith(f"{Stage.CHARACTERS}/characters/")
+
+
+def _of_a_person(was: str, now: str) -> Iterator[tuple[str, str]]:
     yield was, now
     old, new = was.split(), now.split()
     if len(old) > 1:
         for place in (0, -1):
             if len(old[place]) >= SHORTEST and old[place][0].isupper():
                 yield old[place], new[place]
+
+
+def _of_a_thing(was: str, now: str) -> Iterator[tuple[str, str]]:
+    """With its article and without: in a sentence it is “the Tide House” and not “The Tide House”."""
+    yield was, now
+    yield _bare(was), _bare(now)
+
+
+def _bare(name: str) -> str:
+    first, _, rest = name.strip().partition(" ")
+    return rest if rest and first.casefold() in ARTICLES else name.strip()
