@@ -21,7 +21,7 @@ from genesis.session.stages import Stage
 from tests import examples
 
 CONCEPT, STORY, WORLD, CAST, OUTLINE = list(Stage)
-BRIEF = Brief(idea="A blind clockmaker finds a letter from her dead sister", seed=5)
+BRIEF = Brief(genre="quiet fantasy", idea="A blind clockmaker finds a letter from her dead sister", seed=5)
 
 
 def request(stage: Stage, confirmed: dict[Stage, Content], **more: Any) -> GenerationRequest:
