@@ -60,7 +60,7 @@ async def test_the_provenance_claims_no_model_and_no_tokens() -> None:
     *_, last = await events_of(BuiltinProvider(), request(Stage.CONCEPT_SELECTION, {}))
     assert isinstance(last, Final)
     made = last.provenance
-    assert (made.kind, made.provider, made.model, made.cost) == ("procedural", "builtin", "builtin/2.0+bank.2", "0")
+    assert (made.kind, made.provider, made.model, made.cost) == ("procedural", "builtin", "builtin/2.1+bank.2", "0")
     assert made.tokens_in is made.tokens_out is made.prompt_id is made.temperature is None
     assert made.seed == 4
 

@@ -66,7 +66,7 @@ def _text(concept: Concept) -> str:
 
 def _fresh_stories(work: Work, count: int, previous: Sequence[Story]) -> list[Story]:
     request, choice = work.request, work.choice()
-    model = granted(work.recalled().model, work.wishes)
+    model = granted(work.recalled.model, work.wishes)
     concept = request.confirmed.get(Stage.CONCEPT_SELECTION)
     turns = stories.turns_for(model, choice, count, [turn_of(each, model) for each in previous])
     return [
@@ -138,7 +138,7 @@ def _model_of(work: Work, former: Concept) -> tuple[Model, bool]:
 
 
 def _revised_story(work: Work, place: int, former: Story) -> Story:
-    model = work.recalled().model
+    model = work.recalled.model
     turn = turn_of(former, model)
     if turn is None:
         turn = stories.turns_for(model, work.steady, 1)[0]
@@ -191,7 +191,7 @@ def _told_anew(work: Work, place: int, former: Content, paths: Sequence[str]) ->
         work.unchanged += left
         return told
     assert isinstance(former, Story)
-    known = granted(work.recalled().model, work.wishes)
+    known = granted(work.recalled.model, work.wishes)
     turn = turn_of(former, known)
 
     def tell_story(salt: int) -> Story:

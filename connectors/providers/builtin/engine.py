@@ -10,7 +10,7 @@ from genesis.content.catalog import Content
 from genesis.content.proposal import Understood
 from genesis.session.messages import GenerationRequest
 
-VERSION = f"builtin/2.0+bank.{bank.VERSION}"
+VERSION = f"builtin/2.1+bank.{bank.VERSION}"
 """Engine and bank, as provenance records them."""
 
 

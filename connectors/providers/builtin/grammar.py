@@ -6,6 +6,7 @@ A slot is `{name}`, `{name.form}` or, for a verb that must agree, `{name.v:has|h
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Self
 
 Pronouns = Literal["they", "she", "he", "it"]
@@ -17,6 +18,8 @@ FORMS: dict[str, tuple[str, str, str, str, str]] = {
     "it": ("it", "it", "its", "itself", "its"),
 }
 """Subject, object, possessive, reflexive, possessive standing alone."""
+PRONOUN_FORMS = {"they": 0, "them": 1, "their": 2, "themself": 3, "theirs": 4}
+"""Forms of a person's slot that are pronouns, by their place in FORMS."""
 
 TITLES = frozenset(
     {"dr", "mr", "mrs", "ms", "sir", "lady", "lord", "captain", "old", "aunt", "uncle", "saint", "the"}
@@ -39,12 +42,14 @@ _AN = re.compile(
 _NOT_AN = re.compile(r"(?:one\b|one-|once|eu|ewe|ouija)", re.IGNORECASE)
 
 
+@lru_cache(maxsize=1024)
 def article(noun: str) -> str:
     """`a` or `an`, by the sound the noun begins with."""
     sound = noun if noun[:2].isupper() or noun[1:2] == "-" else noun[:1].lower() + noun[1:]
     return "an" if _AN.match(sound) and not _NOT_AN.match(noun) else "a"
 
 
+@lru_cache(maxsize=1024)
 def is_plural(noun: str) -> bool:
     """True where the noun's head looks like a plural (`wardens of the chime`, `old letters`)."""
     head = re.split(r" (?:of|in|with|for|from|at|on|who|that) ", noun.strip())[0].split(" ")[-1].casefold()
@@ -105,20 +110,16 @@ class Person:
         return self.name if words[0].rstrip(".").casefold() in TITLES else words[0]
 
     def form(self, name: str) -> str:
-        """This person in the form that a slot asks for."""
-        subject, object_, possessive, reflexive, alone = FORMS[self.pronouns]
-        forms = {
-            "": self.name,
-            "f": self.first,
-            "s": possessive_of(self.first),
-            "they": subject,
-            "them": object_,
-            "their": possessive,
-            "theirs": alone,
-            "themself": reflexive,
-            "job": f"{article(self.job)} {self.job}",
-        }
-        return forms[name]
+        """This person in the form that a slot asks for. Raises KeyError where people have no such form."""
+        if name == "":
+            return self.name
+        if name == "f":
+            return self.first
+        if name == "s":
+            return possessive_of(self.first)
+        if name == "job":
+            return f"{article(self.job)} {self.job}"
+        return FORMS[self.pronouns][PRONOUN_FORMS[name]]
 
     def verb(self, singular: str, plural: str) -> str:
         """The verb that goes with the person's pronoun."""
@@ -155,19 +156,26 @@ class Noun:
     text: str
 
     def form(self, name: str) -> str:
-        """This noun in the form that a slot asks for."""
-        many = is_plural(self.text)
-        forms = {
-            "": self.text,
-            "a": self.text if many else f"{article(self.text)} {self.text}",
-            "the": f"the {self.text}",
-            "pl": self.text if many else plural(self.text),
-            "s": possessive_of(self.text),
-            "it": "they" if many else "it",
-            "its": "their" if many else "its",
-            "T": heading(self.text),
-        }
-        return forms[name]
+        """This noun in the form that a slot asks for. Raises KeyError where nouns have no such form."""
+        match name:
+            case "":
+                return self.text
+            case "a":
+                return self.text if is_plural(self.text) else f"{article(self.text)} {self.text}"
+            case "the":
+                return f"the {self.text}"
+            case "pl":
+                return self.text if is_plural(self.text) else plural(self.text)
+            case "it":
+                return "they" if is_plural(self.text) else "it"
+            case "its":
+                return "their" if is_plural(self.text) else "its"
+            case "s":
+                return possessive_of(self.text)
+            case "T":
+                return heading(self.text)
+            case _:
+                raise KeyError(name)
 
     def verb(self, singular: str, plural: str) -> str:
         """The verb that goes with the noun's number."""
@@ -189,17 +197,22 @@ class Named:
         return cls(found["text"], found["preposition"]) if found else cls(option, preposition)
 
     def form(self, name: str) -> str:
-        """This name in the form that a slot asks for."""
-        many = self._plural()
-        forms = {
-            "": self.text,
-            "T": heading(self.text),
-            "in": f"{self.preposition} {self.text}",
-            "s": possessive_of(self.text),
-            "it": "they" if many else "it",
-            "its": "their" if many else "its",
-        }
-        return forms[name]
+        """This name in the form that a slot asks for. Raises KeyError where names have no such form."""
+        match name:
+            case "":
+                return self.text
+            case "in":
+                return f"{self.preposition} {self.text}"
+            case "it":
+                return "they" if self._plural() else "it"
+            case "its":
+                return "their" if self._plural() else "its"
+            case "s":
+                return possessive_of(self.text)
+            case "T":
+                return heading(self.text)
+            case _:
+                raise KeyError(name)
 
     def verb(self, singular: str, plural: str) -> str:
         """The verb that goes with the name's number."""
@@ -211,6 +224,7 @@ class Named:
         return is_plural(self.text[4:])
 
 
+@lru_cache(maxsize=1024)
 def possessive_of(name: str) -> str:
     """`Agnes's`, `the Wardens'`, `the children's`."""
     many = is_plural(name.removeprefix("the ")) and (name.startswith("the ") or name[:1].islower())
@@ -241,21 +255,35 @@ def fill(template: str, slots: Slots) -> str:
 
     Raises KeyError where the template asks for a slot or form that does not exist.
     """
-
-    def value(found: re.Match[str]) -> str:
-        name, form, singular, plural = found.groups()
+    first, rest = _cut(template)
+    if not rest:
+        return first
+    told = [first]
+    for name, form, large, singular, plural, after in rest:
         thing = slots[name]
-        large = form is not None and form.endswith("C")
-        form = (form or "").removesuffix("C")
         if isinstance(thing, str):
             text = thing
         elif singular is not None:
             text = thing.verb(singular, plural)
         else:
             text = thing.form(form)
-        return capital(text) if large else text
+        told += (capital(text) if large else text, after)
+    return "".join(told)
 
-    return SLOT.sub(value, template)
+
+_Cut = tuple[str, str, bool, str | None, str, str]
+
+
+@lru_cache(maxsize=8192)
+def _cut(template: str) -> tuple[str, tuple[_Cut, ...]]:
+    """The text before the first slot; each slot (name, form, large, verb in singular and plural, text after it)."""
+    first, *parts = SLOT.split(template)
+    slots: list[_Cut] = []
+    for place in range(0, len(parts), 5):
+        name, form, singular, plural, after = parts[place : place + 5]
+        large = bool(form) and form.endswith("C")
+        slots.append((name, (form or "").removesuffix("C"), large, singular, plural or "", after))
+    return first, tuple(slots)
 
 
 NUMBERS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()

@@ -9,7 +9,9 @@ from connectors.providers.builtin.bank.tables import TYPES, Culture, Premise
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import Named, Noun, Person, Pronouns, fill, fit, sentences
 from connectors.providers.builtin.idea import Idea, bare
+from genesis.content.catalog import MAX_CANDIDATES
 from genesis.session.brief import Brief
+from genesis.session.stages import Stage
 
 Slot = Person | Noun | Named | str
 
@@ -170,14 +172,25 @@ def someone(
     chosen: Pronouns = pronouns or kinds[choice.between(f"{path}/pronouns", 0, 6)]
     taken = set(used)
     initials = {name[:1] for name in taken}
+    leads = _names_of_leads(culture, choice)
 
     def free(names: list[str]) -> str:
-        fresh = [name for name in names if name not in taken] or names
+        # A lead who was renamed must not come back as somebody else.
+        untold = [name for name in names if name not in taken and name not in leads]
+        fresh = untold or [name for name in names if name not in taken] or names
         return next((name for name in fresh if name[:1] not in initials), fresh[0])
 
     first = free(choice.order(f"{path}/first", getattr(culture, chosen)))
     last = free(choice.order(f"{path}/last", culture.last))
     return Person(f"{first} {last}", chosen)
+
+
+def _names_of_leads(culture: Culture, choice: Choice) -> frozenset[str]:
+    """The names that the first round's leads have in this culture, wherever the person did not give one."""
+    steady = Choice(choice.seed)
+    orders = (steady.order("L/first", culture.she), steady.order("L/first", culture.he))
+    most = MAX_CANDIDATES[Stage.CONCEPT_SELECTION]
+    return frozenset(name for names in (*orders, steady.order("L/last", culture.last)) for name in names[:most])
 
 
 def motifs(brief: Brief, idea: Idea, taken: Iterable[str]) -> tuple[Noun, ...]:

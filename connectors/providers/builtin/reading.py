@@ -4,16 +4,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 
 from connectors.providers.builtin.bank.tables import NAMED, PEOPLE, SAYS, SLOT, WORDS, Premise
-from connectors.providers.builtin.grammar import FORMS, PREPOSITIONS
+from connectors.providers.builtin.grammar import FORMS, PREPOSITIONS, PRONOUN_FORMS
 
 _NAME = r"[^\W\d_][\w'’.-]*(?: [^\W\d_][\w'’.-]*){0,3}?"
 _FIRST = r"[^\W\d_][\w'’-]*"
 _PHRASE = r"[^.;:!?,]{1,56}?"
 _CLAUSE = r"[^.;!?]{1,160}?"
-_SUBJECT_FORMS = {"they": 0, "them": 1, "their": 2, "themself": 3, "theirs": 4}
+_LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 KNOWN = 0.3
 """Share of a premise's own words that must stand in a text for the text to be its telling."""
 
@@ -29,11 +29,16 @@ class Found:
 
 @dataclass(frozen=True)
 class _Pattern:
-    regex: re.Pattern[str]
+    source: str
     groups: tuple[tuple[str, str], ...]
     """(slot, form) of each group."""
     words: frozenset[str]
     """Words of the template that do not depend on slots."""
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Compiled when a sentence has the words for it: compiling costs more than all the rest of a reading."""
+        return re.compile(self.source, re.IGNORECASE)
 
 
 def split(text: str) -> list[str]:
@@ -69,8 +74,8 @@ def settled(found: Iterable[Found]) -> dict[str, Found]:
 
 def likeness(templates: Sequence[str], text: str) -> float:
     """The share of the templates' own words that stand in the text, from 0 to 1."""
-    own = frozenset[str]().union(*(_own_words(each) for each in templates))
-    return len(own & _words(text)) / len(own) if own else 0.0
+    own = _own_words(templates[0]) if len(templates) == 1 else frozenset[str]().union(*map(_own_words, templates))
+    return _share(own, _words(text))
 
 
 def premise_of(premises: Sequence[Premise], text: str, least: float = KNOWN) -> Premise | None:
@@ -99,8 +104,9 @@ def _share(own: frozenset[str], words: frozenset[str]) -> float:
     return len(own & words) / len(own) if own else 0.0
 
 
+@lru_cache(maxsize=512)
 def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[^\W\d_]{4,}", text.casefold()))
+    return frozenset(_LONG_WORD.findall(text.casefold()))
 
 
 @cache
@@ -127,13 +133,13 @@ def _compiled(sentence: str) -> _Pattern:
             parts.append(_group(name, form))
         end = found.end()
     parts.append(re.escape(sentence[end:]))
-    return _Pattern(re.compile("".join(parts), re.IGNORECASE), tuple(groups), _own_words(sentence))
+    return _Pattern("".join(parts), tuple(groups), _own_words(sentence))
 
 
 def _group(name: str, form: str) -> str:
     if name in PEOPLE:
-        if form in _SUBJECT_FORMS:
-            return f"({'|'.join(sorted({forms[_SUBJECT_FORMS[form]] for forms in FORMS.values()}))})"
+        if form in PRONOUN_FORMS:
+            return f"({'|'.join(sorted({forms[PRONOUN_FORMS[form]] for forms in FORMS.values()}))})"
         return f"({_NAME if form == '' else _FIRST})" + ("['’]s?" if form == "s" else "")
     if name in WORDS or name in SAYS:
         return f"({_CLAUSE if name in SAYS or name in ('aim', 'plan') else _PHRASE})"
@@ -150,8 +156,8 @@ def _group(name: str, form: str) -> str:
 
 def _values(pattern: _Pattern, match: re.Match[str]) -> Iterator[Found]:
     for (name, form), text in zip(pattern.groups, match.groups(), strict=True):
-        if name in PEOPLE and form in _SUBJECT_FORMS:
-            yield Found(f"{name}.they", _pronoun(text, _SUBJECT_FORMS[form]))
+        if name in PEOPLE and form in PRONOUN_FORMS:
+            yield Found(f"{name}.they", _pronoun(text, PRONOUN_FORMS[form]))
         elif name in PEOPLE:
             yield Found(f"{name}.f" if form else name, text)
         elif form == "in":

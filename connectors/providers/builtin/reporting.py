@@ -95,7 +95,7 @@ def not_used(work: Work, candidates: Sequence[Content]) -> list[str]:
         return found
     if request.stage is Stage.CONCEPT_SELECTION:
         return found + _brief(work) + _words(work, candidates)
-    if request.stage is Stage.STORY_CONCEPTION and not work.recalled().own:
+    if request.stage is Stage.STORY_CONCEPTION and not work.recalled.own:
         found.append("The confirmed concept is not one of this engine's; its names are kept, its idea is not.")
     return found
 

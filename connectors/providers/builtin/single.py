@@ -55,7 +55,7 @@ def _salt_of(work: Work, former: Content) -> int:
 def _told(work: Work, wishes: Wishes, choice: Choice, former: Content | None) -> Content:
     """The content of a stage that has one, with the names that the former one has."""
     request, confirmed = work.request, work.request.confirmed
-    recalled = work.recalled()
+    recalled = work.recalled
     model = recalled.model
     if isinstance(former, World) and request.what != "stale":
         model = from_world(former, model)

@@ -1,6 +1,7 @@
 """One request to the engine, with what was read out of its words and what earlier stages tell."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.idea import Idea
@@ -34,6 +35,7 @@ class Work:
         """Choices of this round, or of another."""
         return Choice(self.seed, salt or self.request.round, self.avoid if avoid else self.request.brief.avoid)
 
+    @cached_property
     def recalled(self) -> Recalled:
         """The model that the confirmed stages before this one tell."""
         stages = list(Stage)
