@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import commands, feed, health, novels, problems, queries
+from api import commands, feed, health, metrics, novels, problems, queries
 from api.hub import Hub
 from api.local_auth import LocalAuth
 from api.pressure import Pressure
@@ -92,11 +92,14 @@ def create_app(settings: Settings, on_failure: Callable[[], None] = lambda: None
         docs_url=None,
         redoc_url=None,
     )
+    app.state.settings = settings
+    app.state.measures = metrics.Measures()
     # The last one added is the outermost.
     app.add_middleware(LocalAuth)
     app.add_middleware(Outermost)
+    app.add_middleware(metrics.Measured, measures=app.state.measures)
     problems.install(app)
-    for router in (commands.router, queries.router, novels.router, feed.router, health.router):
+    for router in (commands.router, queries.router, novels.router, feed.router, health.router, metrics.router):
         app.include_router(router)
     return app
 

@@ -104,6 +104,7 @@ async def post(
         return problems.answer(refusal, actions, active_command=str(refusal.active))
     except VersionMismatch as refusal:
         return problems.answer(refusal, await _actions(studio, body.session_id, person))
+    request.app.state.measures.accepted.labels(body.command_type).inc()
     return json_answer(
         {
             "command_id": accepted.command_id,

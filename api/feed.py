@@ -98,6 +98,7 @@ class Feed(Response):
         if not work[0].cancelled():
             work[0].result()
         if subscription.cut.is_set():
+            self._hub.cut += 1
             log.info("a client of session %s was too slow and was cut off; it resumes", self._session)
 
     async def _send_all(self, subscription: Subscription, send: Send) -> None:

@@ -120,6 +120,8 @@ class Hub:
         self._limit = settings.stream_limit
         self._sessions: dict[UUID, list[Subscription]] = {}
         self._streams = 0
+        self.cut = 0
+        """Streams cut off because their client was too slow, since the process began."""
         self._closing = False
         # Partition -> offset of the last event that was handed out.
         self._passed: dict[int, int] = dict.fromkeys(range(settings.partitions), -1)

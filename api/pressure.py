@@ -5,7 +5,7 @@ import logging
 import math
 
 from api.problems import MachineBehind
-from connectors.outbox.unsettled import UnsettledCommands
+from connectors.outbox.unsettled import Unsettled, UnsettledCommands
 from connectors.pipe import slot_room
 from connectors.postgres import UNAVAILABLE, Pool
 from connectors.settings import Settings
@@ -32,6 +32,10 @@ class Pressure:
         self._commands = UnsettledCommands()
         self.closed = ""
         """Why the door is closed, for the log; empty: it is open."""
+        self.waiting: Unsettled | None = None
+        """What the last look found; None before the first."""
+        self.room: int | None = None
+        """Bytes of WAL that the replication slot had room for at the last look; None where nothing is at stake."""
 
     def require_room(self) -> None:
         """What every command asks first. Raises MachineBehind."""
@@ -52,8 +56,8 @@ class Pressure:
         # Closed already, half is what counts.
         share = 0.5 if self.closed else 1.0
         limit = math.ceil(self._limit * share)
-        waiting = await self._commands.look(self._pool, limit)
-        room = await slot_room(self._pool)
+        waiting = self.waiting = await self._commands.look(self._pool, limit)
+        room = self.room = await slot_room(self._pool)
         why = ""
         if waiting.count >= limit:
             why = f"{waiting.count} commands or more have no outcome"

@@ -58,6 +58,12 @@ def read(settings: Settings, part: str) -> Liveness | None:
     return Liveness(part, pid, state, at, word)
 
 
+def words(settings: Settings) -> list[Liveness]:
+    """The last word of every part that speaks in this data folder, by name; none where it has no such folder."""
+    names = sorted(file.stem for file in (settings.data / "run").glob("*.json"))
+    return [word for name in names if (word := read(settings, name)) is not None]
+
+
 def forget(settings: Settings, part: str) -> None:
     """Removes the word of `part`: done before each start, so that an old word never passes for a new one."""
     (settings.data / "run" / f"{part}.json").unlink(missing_ok=True)

@@ -66,4 +66,5 @@ async def create(connection: "asyncpg.Connection[asyncpg.Record]", schema: str =
         await connection.execute(f"GRANT USAGE ON SCHEMA {quoted} TO {readers}")
         await connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {quoted} TO {readers}")
         await connection.execute(f"REVOKE ALL ON quarantine FROM {readers}")
+        await connection.execute(f"GRANT SELECT (kind) ON quarantine TO {readers}")
         await connection.execute(f"REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA {quoted} FROM PUBLIC")

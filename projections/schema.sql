@@ -32,7 +32,8 @@ CREATE TABLE quarantine (
 );
 COMMENT ON TABLE quarantine IS
     'Messages of genesis.events that were not projected as they are, byte for byte: unreadable, refused by the fold or '
-    'by the database, or a fork (another event at a place of the history that was taken).';
+    'by the database, or a fork (another event at a place of the history that was taken). Readers may count them; what '
+    'they hold is for an administrator.';
 CREATE INDEX quarantine_of_session ON quarantine (session_id);
 
 CREATE FUNCTION project_batch(
