@@ -6,8 +6,8 @@ from collections.abc import Callable
 from genesis.wire import load_state
 from streams.advance import Held
 
-CACHE_BYTES = 32 << 20
-"""Bytes of saved records a partition's cache stands for; the decoded sessions take a small multiple of it."""
+CACHE_BYTES = 6 << 20
+"""Bytes of saved records a partition's cache stands for; the decoded sessions take three to four times as much."""
 
 
 class SessionCache:
@@ -53,10 +53,13 @@ class SessionCache:
         return self._read(key)
 
     def keep(self, key: bytes, held: Held) -> None:
-        """Puts a session in; called once its record is durable."""
-        before = self._held.pop(key, None)
-        self._bytes += len(held.record) - (len(before.record) if before else 0)
+        """Puts a session in; called once its record is durable. One that is over is not kept: little follows it."""
+        if (before := self._held.pop(key, None)) is not None:
+            self._bytes -= len(before.record)
+        if held.state.status.is_over:
+            return
         self._held[key] = held
+        self._bytes += len(held.record)
         while self._bytes > self._limit and len(self._held) > 1:
             _, dropped = self._held.popitem(last=False)
             self._bytes -= len(dropped.record)

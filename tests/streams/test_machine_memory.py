@@ -1,9 +1,12 @@
 """What a worker keeps in memory while it owns a partition: sessions within bounds, and its lease."""
 
+from dataclasses import replace
+
 import pytest
 
 from genesis import wire
 from genesis.session.rules import Rules
+from genesis.session.state import Status
 from streams.advance import Held, advance
 from streams.cache import SessionCache
 from streams.lease import Lease, LeaseLost
@@ -80,6 +83,22 @@ def test_a_session_kept_again_counts_once():
     cache.keep(b"b", one)
 
     assert len(cache) == 2
+
+
+def test_a_session_that_is_over_makes_room():
+    one, table = held("a"), Table()
+    over = replace(one, state=one.state.model_copy(update={"status": Status.COMPLETED}))
+    cache = SessionCache(table.read, limit=len(one.record) * 2)
+    cache.keep(b"a", one)
+    cache.keep(b"b", one)
+
+    cache.keep(b"a", over)
+    table[b"a"] = one.record
+
+    assert len(cache) == 1
+    cache.get(b"a")
+    assert table.reads == 1
+    assert cache.get(b"b") is one
 
 
 def test_an_unreadable_record_is_said_so():
