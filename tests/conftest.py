@@ -14,11 +14,16 @@ from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from connectors.settings import Settings
 from stack import migrate, postgres, secret_store
 from stack.launcher import Stack
 from stack.processes import open_log
+
+# No test is a clock: a busy machine makes any example slow.
+settings.register_profile("studio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("studio")
 
 
 def choose_free_ports(count: int) -> list[int]:
