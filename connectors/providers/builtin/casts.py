@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from connectors.providers.builtin.bank.tables import Bond, Wound
+from connectors.providers.builtin.audiences import CHILDREN, PEERS, age_range, childs, written_for
+from connectors.providers.builtin.bank.tables import Audience, Bond, Wound
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.company import entry_of
 from connectors.providers.builtin.grammar import Noun, capital, fill, fit, number, sentences, small
@@ -10,17 +11,9 @@ from connectors.providers.builtin.model import Model
 from connectors.providers.builtin.reading import likeness
 from connectors.providers.builtin.recall import ROLES
 from connectors.providers.builtin.says import says
-from connectors.providers.builtin.stories import Audience
 from connectors.providers.builtin.wishes import Wishes
 from genesis.content.cast import Cast, Character, Relationship
 
-AGES = {"A": (28, 52), "M": (62, 78), "R": (27, 44), "W": (45, 64), "N": (48, 66)}
-LEAD_AGES: dict[Audience, tuple[int, int]] = {
-    "adult": (29, 47),
-    "young_adult": (16, 18),
-    "middle_grade": (12, 13),
-    "children": (10, 11),
-}
 ORDER = "LNAMRW"
 LIMITS = {"profile": 240, "want": 200, "need": 200, "secret": 200, "arc": 300, "voice": 200}
 PAIRS = ("LN", "LA", "LM", "LR", "LW", "NM", "NW", "AR", "NR", "AW")
@@ -28,21 +21,28 @@ PAIRS = ("LN", "LA", "LM", "LR", "LW", "NM", "NW", "AR", "NR", "AW")
 
 
 def tell(model: Model, choice: Choice, wishes: Wishes, audience: Audience, factions: Mapping[str, str]) -> Cast:
-    """The cast of this model, everyone of whom has a name already; `factions` holds the faction id of a part."""
+    """The cast of this model, everyone of whom has a name already; `factions` holds the faction id of a part.
+
+    Ages are those of the audience, or of the genre's own where that is younger.
+    """
     ids = {part: f"c{place}" for place, part in enumerate(ORDER, 1)}
     said = model.having(**says(model, choice))
-    characters = [_lead(said, choice, wishes, audience, factions.get("L", ""))]
+    ages = written_for(model.genre, audience)
+    characters = [_lead(said, choice, wishes, ages, factions.get("L", ""))]
     for part in ORDER[1:]:
         entry = entry_of(model, choice, part)
         person = model.person(part)
-        years = number(choice.between(f"cast/{part}/age", *AGES[part]))
-        slots = {**said.slots, "age": years, "job": Noun(person.job or entry.job)}
+        years = number(choice.between(f"cast/{part}/age", *age_range(part, ages)))
+        job = person.job or entry.job
+        if ages in CHILDREN and part in PEERS[ages] and model.genre.meta.audience not in CHILDREN:
+            job = childs(job)
+        slots = {**said.slots, "age": years, "job": Noun(job)}
         told = {name: fit(sentences(fill(getattr(entry, name), slots)), LIMITS[name]) for name in LIMITS}
         if part == "N":
             told["want"] = said.say(model.premise.house.goal, 200)
             told["wound"] = said.say(_opponent_wound(choice), 240)
             told["false_belief"] = said.say(entry.belief, 160) if entry.belief else ""
-        love = part == "R" and (wishes.romance or (model.premise.plot == "bond" and wishes.romance is not False))
+        love = part == "R" and _in_love(model, wishes, ages)
         characters.append(
             Character(
                 id=ids[part],
@@ -53,7 +53,7 @@ def tell(model: Model, choice: Choice, wishes: Wishes, audience: Audience, facti
                 **told,
             )
         )
-    relationships = _relationships(said, choice, wishes, ids)
+    relationships = _relationships(said, choice, wishes, ids, ages)
     return Cast(characters=tuple(characters), relationships=relationships)
 
 
@@ -65,14 +65,21 @@ OPPONENT_WOUNDS = (
 )
 
 
+def _in_love(model: Model, wishes: Wishes, ages: Audience) -> bool:
+    """Lead and rival love each other: where that is wished, or where the plot is about it and they are no children."""
+    if wishes.romance is None:
+        return model.premise.plot == "bond" and ages not in CHILDREN
+    return wishes.romance
+
+
 def _opponent_wound(choice: Choice) -> str:
     return choice.pick("cast/N/wound", OPPONENT_WOUNDS)
 
 
-def _lead(model: Model, choice: Choice, wishes: Wishes, audience: Audience, faction: str) -> Character:
+def _lead(model: Model, choice: Choice, wishes: Wishes, ages: Audience, faction: str) -> Character:
     wound = wound_of(model)
     belief = model.say(wound.belief, 160)
-    age = wishes.age or choice.between("cast/L/age", *LEAD_AGES[audience])
+    age = wishes.age or choice.between("cast/L/age", *age_range("L", ages))
     look = choice.pick("cast/L/look", model.genre.looks)
     profile = f"{capital(number(min(99, max(10, age))))}, {{trade.a}} {{site.in}} {{town.in}}; {look.look}."
     return Character(
@@ -110,14 +117,16 @@ def wound_of(model: Model) -> Wound:
     return exact or max(model.genre.wounds, key=lambda each: likeness([each.line], told))
 
 
-def _relationships(model: Model, choice: Choice, wishes: Wishes, ids: Mapping[str, str]) -> tuple[Relationship, ...]:
+def _relationships(
+    model: Model, choice: Choice, wishes: Wishes, ids: Mapping[str, str], ages: Audience
+) -> tuple[Relationship, ...]:
     told: list[Relationship] = []
     for pair in PAIRS[: 5 if wishes.length < 0 else 10]:
         bonds: list[Bond] = [each for each in model.genre.bonds if each.pair in (pair, pair[::-1])]
         if not bonds:
             continue
         bond = choice.pick(f"bond/{pair}", bonds)
-        love = pair == "LR" and wishes.romance is not False and (wishes.romance or model.premise.plot == "bond")
+        love = pair == "LR" and _in_love(model, wishes, ages)
         told.append(
             Relationship(
                 id=f"b{len(told) + 1}",

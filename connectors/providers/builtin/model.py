@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from connectors.providers.builtin.audiences import CHILDREN, audience_of, childs, written_for
 from connectors.providers.builtin.bank.shelves import Genre, lexicon
-from connectors.providers.builtin.bank.tables import TYPES, Culture, Premise
+from connectors.providers.builtin.bank.tables import TYPES, Audience, Culture, Premise
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import Named, Noun, Person, Pronouns, fill, fit, sentences
 from connectors.providers.builtin.idea import Idea, bare
@@ -76,7 +77,8 @@ def invent(
     """
     slots: dict[str, Slot] = {}
     culture = choice.order("culture", genre.cultures)[place % len(genre.cultures)]
-    _things(premise, idea, choice, path, slots)
+    audience = written_for(genre, audience_of(brief.audience) or genre.meta.audience)
+    _things(genre, premise, idea, choice, path, slots, audience)
     _places(premise, idea, choice, path, slots, culture, place)
     for name, declared in premise.more.items():
         own = idea.first(f"{declared.type}s") if declared.open else ""
@@ -99,7 +101,9 @@ def invent(
     return Model(genre, premise, slots, motifs(brief, idea, held))
 
 
-def _things(premise: Premise, idea: Idea, choice: Choice, path: str, slots: dict[str, Slot]) -> None:
+def _things(
+    genre: Genre, premise: Premise, idea: Idea, choice: Choice, path: str, slots: dict[str, Slot], audience: Audience
+) -> None:
     """What the premise turns on, and what proves it: the idea's objects where they fit."""
     large = lexicon()["large"]
     objects = [each for each in idea.all("objects") if each.split(" ")[-1] not in large]
@@ -109,8 +113,10 @@ def _things(premise: Premise, idea: Idea, choice: Choice, path: str, slots: dict
     rest = [each for each in objects if each != thing]
     slots["thing"] = Noun(thing)
     slots["proof"] = Noun(rest[0] if rest else choice.pick(f"{path}/proof", premise.slots.proof))
-    trade = _trade(idea) or choice.pick(f"{path}/trade", premise.slots.trade)
-    slots["trade"] = Noun(trade)
+    own = _trade(idea)
+    trade = own or choice.pick(f"{path}/trade", premise.slots.trade)
+    young = audience in CHILDREN and bool(own or genre.meta.audience not in CHILDREN)
+    slots["trade"] = Noun(childs(trade) if young else trade)
     slots["craft"] = Noun(premise.slots.trade[0] if bare(trade) in lexicon()["states"] else bare(trade))
     kin = re.sub(r"^\w+ (?=\w)", "", idea.first("kins")) or choice.pick(f"{path}/kin", premise.slots.kin)
     slots["kin"] = Noun(kin)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from connectors.providers.builtin.audiences import audience_of
 from connectors.providers.builtin.bank.shelves import genre, lexicon
 from connectors.providers.builtin.genres import genre_of
 from connectors.providers.builtin.granting import texts_of
@@ -10,7 +11,6 @@ from connectors.providers.builtin.idea import Idea, bare
 from connectors.providers.builtin.model import thing_of
 from connectors.providers.builtin.reading import premise_of
 from connectors.providers.builtin.single import second_person
-from connectors.providers.builtin.stories import audience_of
 from connectors.providers.builtin.work import Work
 from genesis.content.catalog import Content
 from genesis.content.concept import Concept

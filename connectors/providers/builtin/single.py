@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from connectors.providers.builtin import casts, outlines, stories, worlds
+from connectors.providers.builtin.audiences import CHILDREN, audience_of, childs, written_for
+from connectors.providers.builtin.bank.tables import Audience
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.company import PARTS, named_in, with_company
 from connectors.providers.builtin.granting import granted, replaced, texts_of
@@ -69,7 +71,10 @@ def _told(work: Work, wishes: Wishes, choice: Choice, former: Content | None) ->
         if isinstance(old, Cast):
             model = with_locked(model, old, request.locks)
             fixed |= {part: model.person(part) for part in locked_people(old, request.locks) if part in PARTS}
-        model = with_company(model, choice, _second(work.idea), fixed)
+        second = _second(work.idea)
+        if second and written_for(model.genre, _audience(work, model)) in CHILDREN:
+            second = childs(second)
+        model = with_company(model, choice, second, fixed)
     elif request.stage is Stage.WORLDVIEW and request.previous:
         model = with_locked(model, request.previous[0], request.locks)
     model = granted(model, wishes)
@@ -79,11 +84,9 @@ def _told(work: Work, wishes: Wishes, choice: Choice, former: Content | None) ->
         confirmed.get(stage) for stage in (Stage.STORY_CONCEPTION, Stage.WORLDVIEW, Stage.CHARACTERS)
     )
     if request.stage is Stage.CHARACTERS:
-        audience = story.audience if isinstance(story, Story) else None
-        audience = audience or stories.audience_of(request.brief.audience) or "adult"
         factions = there.factions if isinstance(there, World) else ()
         ids = {"N": factions[0].id} if factions else {}
-        return casts.tell(model, choice, wishes, audience, ids)
+        return casts.tell(model, choice, wishes, _audience(work, model), ids)
     turn = recalled.turn or stories.turns_for(model, work.steady, 1)[0]
     told, _ = outlines.tell(
         model,
@@ -95,6 +98,13 @@ def _told(work: Work, wishes: Wishes, choice: Choice, former: Content | None) ->
         people if isinstance(people, Cast) else None,
     )
     return _under_new_names(work, told, model)
+
+
+def _audience(work: Work, model: Model) -> Audience:
+    """Whom the book is for: as the confirmed story says, else the brief, else the genre."""
+    story = work.request.confirmed.get(Stage.STORY_CONCEPTION)
+    told = story.audience if isinstance(story, Story) else None
+    return told or audience_of(work.request.brief.audience) or model.genre.meta.audience
 
 
 def _under_new_names(work: Work, plot: Outline, model: Model) -> Outline:

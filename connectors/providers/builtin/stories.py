@@ -1,8 +1,8 @@
 """STORY_CONCEPTION by the built-in engine: different turns of the same premise."""
 
 from collections.abc import Sequence
-from typing import Literal
 
+from connectors.providers.builtin.audiences import audience_of
 from connectors.providers.builtin.bank.tables import Turn
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.concepts import motif_lines
@@ -17,27 +17,9 @@ from genesis.session.brief import Brief
 
 WORDS_PER_CHAPTER = 2800
 
-Audience = Literal["adult", "young_adult", "middle_grade", "children"]
-
-AUDIENCES: tuple[tuple[str, Audience], ...] = (
-    ("middle", "middle_grade"),
-    ("young", "young_adult"),
-    ("teen", "young_adult"),
-    ("ya", "young_adult"),
-    ("child", "children"),
-    ("kid", "children"),
-    ("adult", "adult"),
-)
-
 ENDINGS: tuple[Ending, ...] = ("bittersweet", "happy", "open", "tragic")
 DARK = ("dark", "grim", "bleak", "tragic", "noir", "horror")
 LIGHT = ("light", "funny", "humor", "humour", "cosy", "cozy", "hopeful", "warm", "uplifting")
-
-
-def audience_of(text: str) -> Audience | None:
-    """The audience that a word of the brief means; None where it means none."""
-    plain = text.casefold()
-    return next((audience for word, audience in AUDIENCES if word in plain), None)
 
 
 def turns_for(model: Model, choice: Choice, count: int, seen: Sequence[Turn | None] = ()) -> list[Turn]:
@@ -85,7 +67,7 @@ def tell(
         pov=wishes.pov or (former.pov if former else choice.pick(f"{path}/pov", turn.povs)),
         tense=wishes.tense or (former.tense if former else "past"),
         style=said.say(choice.pick(f"{path}/style", genre.pools.styles), 300),
-        audience=audience_of(brief.audience) or (former.audience if former else "adult"),
+        audience=audience_of(brief.audience) or (former.audience if former else genre.meta.audience),
         target_chapters=chapters,
         target_words=words,
     )

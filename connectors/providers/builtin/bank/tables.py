@@ -12,6 +12,9 @@ Role = Literal["work", "home", "seat", "common", "wild", "under"]
 Kind = Literal["object", "person", "kin", "settlement", "site", "wild", "event", "creature", "abstract"]
 """What kinds of words of an idea there are; a slot takes only words of its own kind."""
 
+Audience = Literal["adult", "young_adult", "middle_grade", "children"]
+"""Whom a book is for, the oldest first."""
+
 PEOPLE = frozenset({"L", "N", "D", "A", "M", "R", "W"})
 NOUNS = frozenset({"thing", "proof", "trade", "craft", "kind", "kin"})
 NAMED = frozenset({"town", "house", "other", "third", "event", "site", "wild", "P"})
@@ -358,6 +361,8 @@ class Meta(Table):
     """Words of a free text that mean this genre."""
     she: Annotated[int, Field(ge=0, le=10)] = 6
     """Of ten leads, how many are women where nothing is said."""
+    audience: Audience = "adult"
+    """For whom it is where the brief doesn't say; in a genre for children lead, ally and rival are children."""
 
 
 class Pools(Table):
