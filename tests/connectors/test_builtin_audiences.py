@@ -7,10 +7,10 @@ import pytest
 from connectors.providers.builtin.audiences import LEAD_AGES, PEERS, age_range, childs, written_for
 from connectors.providers.builtin.bank.shelves import genre, genres
 from connectors.providers.builtin.bank.tables import Audience
+from connectors.providers.builtin.engine import propose
 from connectors.providers.builtin.grammar import number
 from connectors.providers.builtin.recall import parts_of
 from connectors.providers.builtin.rehearsal import request, session
-from connectors.providers.builtin.engine import propose
 from genesis.content.cast import Cast, Character
 from genesis.content.concept import Concept
 from genesis.content.story import Story

@@ -171,10 +171,11 @@ class TestTheIdea:
 
     def test_a_word_that_is_promised_for_later_comes_later(self) -> None:
         idea = "A retired soldier and a thief speak of forgiveness"
-        made = propose(request(CONCEPT, Brief(idea=idea, seed=3), {}))
+        brief = Brief(idea=idea, genre="quiet fantasy", seed=3)
+        made = propose(request(CONCEPT, brief, {}))
         said = {each.text for each in made.understood}
         assert {"“thief” comes in with the characters.", "“forgiveness” comes in with the story."} <= said
-        whole = finished(Brief(idea=idea, seed=3))
+        whole = finished(brief)
         assert "thief" in " ".join(texts(whole[CAST]))
         assert "orgiveness" in " ".join(texts(whole[STORY]))
 
@@ -350,7 +351,7 @@ class TestTheOutline:
             assert len({each.summary for each in outline.chapters}) == count
 
     def test_tension_rises_and_rests(self) -> None:
-        outline = finished(Brief(seed=2, target_chapters=40))[OUTLINE]
+        outline = finished(Brief(genre="quiet fantasy", seed=2, target_chapters=40))[OUTLINE]
         assert isinstance(outline, Outline)
         tension = [each.tension for each in outline.chapters]
         assert sum(tension[:10]) < sum(tension[-14:-4])
@@ -366,7 +367,7 @@ class TestTheOutline:
         assert all(each.paid_in for each in outline.plants)
 
     def test_chapters_name_their_cause(self) -> None:
-        outline = finished(Brief(seed=2, target_chapters=40))[OUTLINE]
+        outline = finished(Brief(genre="quiet fantasy", seed=2, target_chapters=40))[OUTLINE]
         assert isinstance(outline, Outline)
         caused = [each for each in outline.chapters if each.summary.startswith(("Now that ", "By now "))]
         assert len(caused) >= 8

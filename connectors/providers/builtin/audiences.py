@@ -42,7 +42,9 @@ _CHILDLIKE = frozenset(
     "nephew niece orphan page prince princess prodigy pupil runaway smuggler son spy student thief traveller twin "
     "ward witch wizard youngest".split()
 )
-_STATES_OF_ADULTS = frozenset({"general", "king", "knight", "mayor", "queen", "soldier", "veteran", "widow", "widower"})
+_STATES_OF_ADULTS = frozenset(
+    {"general", "king", "knight", "mayor", "queen", "soldier", "veteran", "widow", "widower"}
+)
 
 
 def audience_of(text: str) -> Audience | None:

@@ -66,7 +66,7 @@ OPPONENT_WOUNDS = (
 
 
 def _in_love(model: Model, wishes: Wishes, ages: Audience) -> bool:
-    """Lead and rival love each other: where that is wished, or where the plot is about it and they are no children."""
+    """Lead and rival love each other: where it is wished, or where the plot is about it and they are no children."""
     if wishes.romance is None:
         return model.premise.plot == "bond" and ages not in CHILDREN
     return wishes.romance
