@@ -25,17 +25,20 @@ def free_ports(count: int) -> list[int]:
             one.close()
 
 
-def _folder() -> Path:
+def _folder(parent: Path | None) -> Path:
     # PostgreSQL's user must be able to pass through it.
-    folder = Path(tempfile.mkdtemp(prefix="genesis-bench-"))
+    folder = Path(tempfile.mkdtemp(prefix="genesis-bench-", dir=parent))
     folder.chmod(0o711)
     return folder
 
 
 @asynccontextmanager
-async def studio(kind: Callable[[Settings], Stack] = Stack) -> AsyncIterator[Stack]:
-    """Every part started and healthy; all of it gone afterwards. `kind` makes the stack of its settings."""
-    folder = _folder()
+async def studio(kind: Callable[[Settings], Stack] = Stack, parent: Path | None = None) -> AsyncIterator[Stack]:
+    """Every part started and healthy; all of it gone afterwards.
+
+    `kind` makes the stack of its settings; its folder is made in `parent`, or with other temporary ones.
+    """
+    folder = _folder(parent)
     api, postgres, kafka, controller, connect = free_ports(5)
     settings = Settings(
         data=folder / "data",

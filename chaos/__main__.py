@@ -22,7 +22,7 @@ class UnknownFault(GenesisError):
     """There is no such fault; `python -m chaos --list` names those there are."""
 
 
-def chosen(wanted: str) -> list[registry.Fault]:
+def chosen(wanted: str, folder: Path) -> list[registry.Fault]:
     """Faults by name or kind, comma-separated; `all` for all of them. Raises UnknownFault."""
     words = [word.strip() for word in wanted.split(",") if word.strip()]
     for word in words:
@@ -30,9 +30,9 @@ def chosen(wanted: str) -> list[registry.Fault]:
             raise UnknownFault(f"There is no fault {word!r}; `python -m chaos --list` names those there are.")
     found = [fault for fault in FAULTS.values() if {"all", fault.name, fault.kind} & set(words)]
     for fault in found:
-        if fault.skipped:
-            print(f"skipped: {fault.name}: {fault.skipped}")
-    return [fault for fault in found if not fault.skipped]
+        if why := fault.skipped(folder):
+            print(f"skipped: {fault.name}: {why}")
+    return [fault for fault in found if not fault.skipped(folder)]
 
 
 async def main(options: argparse.Namespace) -> int:
@@ -41,7 +41,7 @@ async def main(options: argparse.Namespace) -> int:
         seconds=60 * options.minutes,
         seed=seed,
         clients=options.clients,
-        faults=chosen(options.faults),
+        faults=chosen(options.faults, options.data),
         provider="bench",
         alone=options.alone,
         calm=options.calm,
@@ -53,7 +53,7 @@ async def main(options: argparse.Namespace) -> int:
     print(f"seed {seed}; the history goes to {history}", flush=True)
     print(calibration(), flush=True)
     linked = any(fault.kind == "link" for fault in plan.faults)
-    async with studio(LinkedStack if linked else Stack) as stack:
+    async with studio(LinkedStack if linked else Stack, options.data) as stack:
         with history.open("w", encoding="utf-8", buffering=1) as file:
             report = await run(stack, plan, file)
     print("\n".join(report.lines()))
@@ -76,10 +76,14 @@ if __name__ == "__main__":
         help="factor on the length of the long faults; by the minutes where not given",
     )
     parser.add_argument("--rest", type=float, default=180.0, help="seconds to come to rest afterwards")
+    parser.add_argument(
+        "--data", type=Path, default=Path(tempfile.gettempdir()), help="folder in which the studio's own is made"
+    )
     parser.add_argument("--list", action="store_true", help="name the faults and end")
     options = parser.parse_args()
     if options.list:
         for fault in FAULTS.values():
-            print(f"{fault.kind:<8} {fault.name}{'  (skipped: ' + fault.skipped + ')' if fault.skipped else ''}")
+            why = fault.skipped(options.data)
+            print(f"{fault.kind:<8} {fault.name}{f'  (skipped: {why})' if why else ''}")
         sys.exit(0)
     sys.exit(uvloop.run(main(options)))

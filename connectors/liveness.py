@@ -1,12 +1,15 @@
 """A process's word about itself: `DATA/run/<part>.json`, replaced atomically, read by the launcher."""
 
 import json
+import logging
 import os
 import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from connectors.settings import Settings
+
+log = logging.getLogger(__name__)
 
 State = Literal["starting", "ready"]
 
@@ -44,8 +47,12 @@ def report(settings: Settings, part: str, state: State, **facts: Any) -> None:
     word = {"pid": os.getpid(), "state": state, "at": time.time(), **facts}
     # One temporary file per process: a dying predecessor must not tear the file of its successor.
     draft = folder / f"{name}.json.{os.getpid()}"
-    draft.write_text(json.dumps(word), encoding="utf-8")
-    draft.replace(folder / f"{name}.json")
+    try:
+        draft.write_text(json.dumps(word), encoding="utf-8")
+        draft.replace(folder / f"{name}.json")
+    except OSError as error:
+        # On a full disk it is silent for a while, and must be heard again afterwards.
+        log.error("this process's word could not be written: %s", error)
 
 
 def read(settings: Settings, part: str) -> Liveness | None:

@@ -271,7 +271,9 @@ class Stack:
         await supervisor.wait_ready(START_SECONDS, START_FAILURES)
 
     def _note(self) -> None:
-        if self._installation.taken:
+        if not self._installation.taken:
+            return
+        try:
             self._installation.note(
                 {
                     "url": self.url,
@@ -281,6 +283,9 @@ class Stack:
                     "parts": {name: asdict(standing) for name, standing in self.standings.items()},
                 }
             )
+        except OSError as error:
+            # A full disk, say. `genesis status` shows an older word until then; nobody else needs it.
+            log.error("the launcher's note could not be written: %s", error)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -200,7 +200,8 @@ class Supervisor:
         well = time.monotonic()
         while True:
             await asyncio.sleep(WATCH_EVERY)
-            await asyncio.to_thread(trim, self.log)
+            with contextlib.suppress(OSError):  # without room the log stays as long as it is
+                await asyncio.to_thread(trim, self.log)
             if await self._serving(process.pid):
                 well = time.monotonic()
             elif time.monotonic() - well > SILENT_SECONDS:

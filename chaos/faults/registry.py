@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from chaos.ground import Ground
 
@@ -16,14 +17,14 @@ class Fault:
     strike: Strike
     kind: str
     """kill, freeze, link, loss, poison or whole."""
-    skipped: str = ""
-    """Why it is not done here; empty where it is."""
+    skipped: Callable[[Path], str] = lambda folder: ""
+    """Why it is not done with a studio in this folder; empty where it is."""
 
 
 FAULTS: dict[str, Fault] = {}
 
 
-def fault(kind: str, name: str, skipped: str = "") -> Callable[[Strike], Strike]:
+def fault(kind: str, name: str, skipped: Callable[[Path], str] = lambda folder: "") -> Callable[[Strike], Strike]:
     """Declares a fault under its name."""
 
     def declare(strike: Strike) -> Strike:

@@ -12,6 +12,7 @@ from connectors.settings import Settings
 from genesis.errors import GenesisError
 from stack import installation, parts, secret_store
 from stack.installation import Installation
+from stack.launcher import Stack
 
 
 @pytest.fixture
@@ -145,3 +146,15 @@ def test_every_error_has_a_sentence_for_people():
     assert len(ours) > 8
     for kind in ours:
         assert str(kind()).endswith("."), kind
+
+
+def test_a_launcher_on_a_full_disk_goes_on_without_its_note(settings, taken, monkeypatch):
+    """Seen with `python -m chaos --faults "disk full"`: the note is written from within the supervision."""
+    stack = Stack(settings)
+    stack._installation = taken
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Installation, "note", full)
+    stack._note()
