@@ -39,7 +39,7 @@ def test_without_a_data_folder_nobody_speaks(tmp_path: Path):
 def test_on_a_full_disk_it_is_silent_and_is_heard_again_afterwards(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    """Seen with `python -m chaos --faults "disk full"`: the task that reports died, and the process was killed for it."""
+    """Seen with `python -m chaos --faults "disk full"`: the task that reports died, the process was killed for it."""
     liveness.report(settings, "worker", "ready", turn=1)
 
     def full(*_: object, **__: object) -> int:
