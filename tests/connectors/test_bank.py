@@ -1,8 +1,16 @@
 """The bank's files: they can be read, they are whole, and a fault is told with file, line and remedy."""
 
+from dataclasses import replace
+
 import pytest
 
+from connectors.providers.builtin.bank.census import violations
 from connectors.providers.builtin.bank.shelves import BankError, genre, genres, parse
+from connectors.providers.builtin.choice import Choice
+from connectors.providers.builtin.company import with_company
+from connectors.providers.builtin.idea import read
+from connectors.providers.builtin.model import invent
+from genesis.session.brief import Brief
 
 
 @pytest.mark.parametrize("name", genres())
@@ -40,3 +48,23 @@ def test_a_fault_is_told_with_its_place_and_remedy(text: str, said: str) -> None
 
 def test_entries_of_several_files_come_together() -> None:
     assert len(parse("noir", {"a.toml": LOOK, "b.toml": LOOK}).looks) == 2
+
+
+def test_people_and_towns_have_names_of_the_cultures_that_a_premise_asks_for() -> None:
+    shelf = genre("historical")
+    for premise in shelf.premises:
+        fitting = [each for each in shelf.cultures if each.id in premise.cultures]
+        firsts = {name for each in fitting for name in (*each.she, *each.he, *each.they)}
+        towns = {town for each in fitting for town in each.towns}
+        for seed in range(3):
+            choice = Choice(seed)
+            model = with_company(invent(shelf, premise, Brief(seed=seed), read(""), choice, "told", seed), choice)
+            assert {model.person(part).first for part in "LNDAMRW"} <= firsts, premise.id
+            assert model.text("town") in towns, premise.id
+
+
+def test_a_culture_that_does_not_exist_is_told() -> None:
+    shelf = genre("mystery")
+    first, *others = shelf.premises
+    wrong = replace(shelf, premises=(first.model_copy(update={"cultures": ("moon",)}), *others))
+    assert [each for each in violations(wrong) if "no culture “moon”" in each]

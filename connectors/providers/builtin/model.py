@@ -76,7 +76,8 @@ def invent(
     `path` names the random streams; `place` is the candidate's, so that names differ between candidates.
     """
     slots: dict[str, Slot] = {}
-    culture = choice.order("culture", genre.cultures)[place % len(genre.cultures)]
+    fitting = cultures_of(genre, premise)
+    culture = choice.order("culture", fitting)[place % len(fitting)]
     audience = written_for(genre, audience_of(brief.audience) or genre.meta.audience)
     _things(genre, premise, idea, choice, path, slots, audience)
     _places(premise, idea, choice, path, slots, culture, place)
@@ -222,5 +223,9 @@ def culture_of(model: Model, choice: Choice) -> Culture:
         own = {*culture.she, *culture.he, *culture.they, *culture.last}
         return len(names & own) + 2 * any(town in each for each in culture.towns)
 
-    ordered = choice.order("culture", model.genre.cultures)
-    return max(ordered, key=common)
+    return max(choice.order("culture", cultures_of(model.genre, model.premise)), key=common)
+
+
+def cultures_of(genre: Genre, premise: Premise) -> tuple[Culture, ...]:
+    """Those whose names fit the premise: the ones it asks for, or all."""
+    return tuple(each for each in genre.cultures if each.id in premise.cultures) or genre.cultures

@@ -101,6 +101,9 @@ def _references(genre: Genre) -> Iterator[str]:
         for slot in plot.slots:
             if slot not in premise.more:
                 yield f"premise “{premise.id}”: plot “{plot.id}” wants the slot {slot}; add [premises.more.{slot}]."
+        for name in premise.cultures:
+            if all(name != each.id for each in genre.cultures):
+                yield f"premise “{premise.id}”: no culture “{name}”; mend the name."
         if not genre.turns_of(plot.id):
             yield f"premise “{premise.id}”: no turn goes with plot “{plot.id}”; write one."
     for person in genre.people:

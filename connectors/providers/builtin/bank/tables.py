@@ -308,6 +308,8 @@ class Premise(Table):
     plot: Name
     tags: Annotated[tuple[str, ...], Field(min_length=2, max_length=4)]
     slots: Slots
+    cultures: tuple[Name, ...] = ()
+    """Cultures whose names and towns fit the time and country of this idea; empty means any."""
     open: tuple[Literal["thing"], ...] = ()
     """`thing` where any object of the idea may take its place."""
     more: dict[str, Declared] = Field(default_factory=dict)
