@@ -27,7 +27,10 @@ class Topic:
 
 
 COMMANDS = Topic(
-    "genesis.commands", "session id", ("Debezium", "generator"), {"retention.ms": str(7 * DAY_MS), **_LARGE}
+    "genesis.commands",
+    "session id",
+    ("Debezium", "generator", "sweeper"),
+    {"retention.ms": str(7 * DAY_MS), **_LARGE},
 )
 EVENTS = Topic(
     "genesis.events", "session id", ("sessions agent",), {"retention.ms": "-1", "retention.bytes": "-1", **_LARGE}

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from connectors.outbox import repairs
 from connectors.outbox.unsettled import UnsettledCommands
 from connectors.pipe import Offsets, PipeSilent, PipeView, passed, slot_passed
 from connectors.postgres import Connection
@@ -32,10 +33,21 @@ WHERE status = 'RECEIVED' AND given_up_at IS NULL AND sent_at <= now() - $1::int
 ORDER BY sent_at LIMIT $2
 """
 
+# `stands`: sent again before, provably passed once more, and all lower numbers have an outcome. So the pipe has not
+# lost it, the machine takes it for one ahead of its turn: the saved state is behind its events.
 STILL_WITHOUT = """
-SELECT session_id, min(command_no) AS first FROM door.command_inbox
-WHERE id = ANY($1::uuid[]) AND status = 'RECEIVED' AND given_up_at IS NULL
-GROUP BY session_id ORDER BY min(sent_at)
+SELECT lost.session_id, lost.first, lost.resent > 0 AND NOT EXISTS (
+        SELECT FROM door.command_inbox lower
+        WHERE lower.session_id = lost.session_id AND lower.command_no < lost.first AND lower.status = 'RECEIVED'
+    ) AS stands
+FROM (
+    SELECT session_id, min(command_no) AS first, min(sent_at) AS sent_at,
+        (array_agg(resent_count ORDER BY command_no))[1] AS resent
+    FROM door.command_inbox
+    WHERE id = ANY($1::uuid[]) AND status = 'RECEIVED' AND given_up_at IS NULL
+    GROUP BY session_id
+) AS lost
+ORDER BY lost.sent_at
 """
 
 
@@ -149,6 +161,12 @@ class LostCommands:
         sent = 0
         for lost in await connection.fetch(STILL_WITHOUT, proof.suspects):
             session, first = lost["session_id"], lost["first"]
+            if lost["stands"] and await repairs.ask(connection, session, "unanswered"):
+                # They go out again once it is repaired: before that they would be left alone once more.
+                log.warning(
+                    "session %s: command %d came twice to no outcome; the session is repaired", session, first
+                )
+                continue
             done = await connection.fetchrow(
                 "SELECT sent, given_up FROM door.resend_commands($1, $2, $3)", session, first, SESSION_LIMIT
             )

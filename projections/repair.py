@@ -27,6 +27,10 @@ class HistoryUnreadable(GenesisError):
     """An event of the session's history can't be read or followed, so there is nothing to repair it from."""
 
 
+class HistoryIncomplete(HistoryUnreadable):
+    """The session's first command is not complete in the database; wait until the projector has caught up."""
+
+
 class SessionUnknown(GenesisError):
     """The database has no event of this session; look whether the id is right and the projector has caught up."""
 
@@ -68,14 +72,15 @@ def _read(event: history.StoredEvent, expected: int) -> Recorded:
 
 
 def folded(events: Sequence[Recorded]) -> Session:
-    """The state after these events, a last message that is not complete left out. Raises HistoryUnreadable."""
+    """The state after these events, a last message that is not complete left out.
+
+    Raises HistoryUnreadable, and HistoryIncomplete where nothing is left.
+    """
     state: Session | None = None
     for recorded in complete(events):
         state = _evolved(state, recorded)
     if state is None:
-        raise HistoryUnreadable(
-            "The session's first command is not complete in the database; wait until the projector has caught up."
-        )
+        raise HistoryIncomplete
     return state
 
 

@@ -101,6 +101,19 @@ BEGIN
     IF p_novels IS NOT NULL THEN
         PERFORM write_novels(p_novels);
     END IF;
+    IF p_settled IS NOT NULL AND forks > 0 THEN
+        -- What the machine decided on another history than this one is no outcome, unless other events of the same
+        -- command are in the history. Without one the command comes again once the session is repaired.
+        SELECT array_agg(s.id), array_agg(s.status), array_agg(s.reason), array_agg(s.at)
+            INTO p_settled, p_statuses, p_reasons, p_ats
+            FROM unnest(p_settled, p_statuses, p_reasons, p_ats) WITH ORDINALITY AS s (id, status, reason, at, place)
+            WHERE NOT EXISTS (
+                SELECT FROM unnest(p_body_partitions, p_body_offsets) AS m (partition, "offset")
+                JOIN quarantine q ON q.kafka_partition = m.partition AND q.kafka_offset = m."offset"
+                WHERE q.kind = 'fork' AND convert_from(q.value, 'UTF8')::jsonb ->> 'causation_id' = s.id::text
+                    AND NOT EXISTS (
+                        SELECT FROM domain_events d WHERE d.aggregate_id = q.session_id AND d.causation_id = s.id));
+    END IF;
     IF p_settled IS NOT NULL THEN
         PERFORM door.settle_commands(p_settled, p_statuses, p_reasons, p_ats);
     END IF;

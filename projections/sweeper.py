@@ -1,5 +1,6 @@
 """The sweeper tells sessions that a time is up: it reads the read models and sends numbered commands, once each.
-It also sends commands again that were lost on their way (see `lost.py`).
+It also sends commands again that were lost on their way (see `lost.py`) and repairs sessions whose state is behind
+their events (see `self_repair.py`).
 
 It is active once: whoever holds the advisory lock sweeps, the others stand by. Lock and work share one connection,
 so that whoever has lost the lock can do no more work.
@@ -25,6 +26,7 @@ from genesis.session import identity
 from genesis.session.messages import GenerationFailed, HandleExpired, SessionExpired
 from genesis.session.stages import Stage
 from projections.lost import LostCommands
+from projections.self_repair import SelfRepair
 
 log = logging.getLogger(__name__)
 
@@ -196,6 +198,7 @@ async def _sweep_on(connection: Connection, settings: Settings) -> None:
         "sessions": untouched(timedelta(days=settings.session_days)),
     }
     lost = LostCommands(settings)
+    mending = SelfRepair(settings)
     loop = asyncio.get_running_loop()
     clear_at = loop.time()
     try:
@@ -204,6 +207,7 @@ async def _sweep_on(connection: Connection, settings: Settings) -> None:
                 if sent := await deadlines.sweep(connection):
                     log.info("%s past their time: %d commands sent", name, sent)
             await lost.sweep(connection)
+            await mending.sweep(connection)
             if loop.time() >= clear_at:
                 await clear(connection)
                 clear_at = loop.time() + CLEAR_SECONDS

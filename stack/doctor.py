@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors import reading
+from connectors.outbox import repairs
 from connectors.postgres import READ_SCHEMA, UNAVAILABLE, Connection, connect
 from connectors.settings import Settings
 from genesis.errors import GenesisError
@@ -72,7 +73,8 @@ async def _parts(settings: Settings, facts: dict[str, Any], findings: Findings) 
     """Processes, slot, connector and lags, as `genesis status` has them."""
     for line in await standing.inspect(settings, facts):
         findings.figures[line.part] = {"state": line.state, "lag": line.lag}
-        if line.advice:
+        # Of the sessions the doctor says more itself, from the database.
+        if line.advice and line.part != standing.SESSIONS:
             findings.add("broken", f"{line.part}: {line.state}{f', {line.lag}' if line.lag else ''}", line.advice)
 
 
@@ -130,7 +132,7 @@ async def _database(settings: Settings, findings: Findings) -> None:
         findings.add("broken", f"PostgreSQL gives no answer ({type(error).__name__})", "See logs/postgres.log.")
         return
     try:
-        for check in (_sizes, _release, _unfinished, _commands, _quarantine, _overdue):
+        for check in (_sizes, _release, _unfinished, _commands, _quarantine, _self_repairs, _overdue):
             try:
                 async with asyncio.timeout(30):
                     await check(connection, findings)
@@ -172,8 +174,8 @@ async def _commands(connection: Connection, findings: Findings) -> None:
         findings.add(
             "broken",
             "a command was sent again five times in vain and is given up",
-            "`genesis repair SESSION` of its session, which sends it once more; the session stands in "
-            "door.command_inbox.",
+            "Its session is repaired by itself, which sends it once more; where that is in vain, see logs/worker.log "
+            "for what the worker says of the session.",
             row["id"],
         )
     waiting = await connection.fetchrow(
@@ -214,9 +216,31 @@ async def _quarantine(connection: Connection, findings: Findings) -> None:
         findings.add(
             "broken",
             "a session is marked inconsistent",
-            "`genesis repair SESSION`; if an event of it can't be read, first a release that reads it and a rebuild.",
+            "It is repaired by itself within seconds; where that is in vain (see there) the history can't be read: "
+            "first a release that reads it and `genesis rebuild`, then `genesis repair SESSION`.",
             row["session_id"],
         )
+
+
+async def _self_repairs(connection: Connection, findings: Findings) -> None:
+    findings.figures["sessions repaired by themselves"] = (await repairs.figures(connection)).done
+    for row in await connection.fetch(
+        "SELECT session_id, state, remark FROM door.session_repairs WHERE state <> 'DUE' ORDER BY ended_at DESC"
+    ):
+        if row["state"] == "DONE":
+            findings.add(
+                "note",
+                "a session was behind its events and was repaired by itself",
+                "Nothing is to be done; if there are more every day, something is wrong: see logs/worker.log.",
+                row["session_id"],
+            )
+        else:
+            findings.add(
+                "broken",
+                "a session could not be repaired by itself",
+                f"{row['remark']} It is tried again once a day; `genesis repair SESSION` tries it now.",
+                row["session_id"],
+            )
 
 
 async def _overdue(connection: Connection, findings: Findings) -> None:

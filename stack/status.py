@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from connectors.outbox import register
+from connectors.outbox import register, repairs
 from connectors.pipe import SLOT, committed
 from connectors.reading import bounds
 from connectors.settings import Settings
@@ -34,6 +34,9 @@ GROUPS = {
     parts.GENERATOR: ("genesis-generator", topics.REQUESTS),
 }
 """Consumer group and topic of the parts that commit offsets to Kafka."""
+
+SESSIONS = "sessions"
+"""Name of the line about the sessions that were repaired by themselves."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +84,14 @@ async def inspect(settings: Settings, facts: Mapping[str, Any]) -> list[Line]:
     settings = settings.model_copy(update={"bootstrap": kafka.bootstrap(settings)})
     lags = dict(
         zip(
-            (parts.WORKER, parts.GENERATOR, parts.PROJECTOR, "slot", "connector"),
+            (parts.WORKER, parts.GENERATOR, parts.PROJECTOR, "slot", "connector", SESSIONS),
             await asyncio.gather(
                 _asked(_group_lag(settings, *GROUPS[parts.WORKER])),
                 _asked(_group_lag(settings, *GROUPS[parts.GENERATOR])),
                 _asked(_projector_lag(settings)),
                 _asked(_slot(settings)),
                 _asked(_connector(settings)),
+                _asked(_self_repairs(settings)),
             ),
             strict=True,
         )
@@ -96,6 +100,8 @@ async def inspect(settings: Settings, facts: Mapping[str, Any]) -> list[Line]:
     for name, noted in facts.get("parts", {}).items():
         lines.append(_line(settings, name, noted, lags.get(name.partition("-")[0])))
     lines += [_slot_line(lags["slot"]), _connector_line(lags["connector"], facts.get("repairs", ()))]
+    if line := _sessions_line(lags[SESSIONS]):
+        lines.append(line)
     return lines
 
 
@@ -151,6 +157,19 @@ def _connector_line(found: Any, repairs: Sequence[Mapping[str, Any]]) -> Line:
     return Line("connector", None, None, state, mended, advice)
 
 
+def _sessions_line(found: Any) -> Line | None:
+    """Sessions repaired by themselves; nothing where there never was one, or where the database gives no answer."""
+    if not isinstance(found, repairs.Figures) or not (found.done or found.due or found.failed):
+        return None
+    state = f"{found.done} repaired by themselves"
+    if found.last_done_at is not None:
+        state += f", the last {_span(time.time() - found.last_done_at.timestamp())} ago"
+    if found.due:
+        state += f", {found.due} under way"
+    advice = f"{found.failed} can't be repaired by itself; `genesis doctor` names them." if found.failed else ""
+    return Line(SESSIONS, None, None, state, "", advice)
+
+
 async def _asked(question: Any) -> Any:
     """The answer, or in a word why there is none: one part being away must not hide the others."""
     try:
@@ -189,6 +208,14 @@ async def _slot(settings: Settings) -> "asyncpg.Record | None":
             " FROM pg_replication_slots WHERE slot_name = $1",
             SLOT,
         )
+    finally:
+        await connection.close()
+
+
+async def _self_repairs(settings: Settings) -> repairs.Figures:
+    connection = await asyncpg.connect(postgres.dsn(settings), timeout=5)
+    try:
+        return await repairs.figures(connection)
     finally:
         await connection.close()
 

@@ -33,6 +33,7 @@ COMMENT ON COLUMN session_view.touched_hour IS
     'write anew to all indexes of the row, with this one event an hour does.';
 CREATE INDEX session_view_untouched ON session_view (touched_hour, session_id)
     WHERE status IN ('IN_PROGRESS', 'PAUSED');
+CREATE INDEX session_view_inconsistent ON session_view (session_id) WHERE inconsistent;
 
 CREATE TABLE session_stage (
     session_id uuid NOT NULL,

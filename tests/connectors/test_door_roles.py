@@ -16,12 +16,13 @@ from connectors.postgres import DatabaseRefused, DatabaseUnavailable, connect
 pytestmark = pytest.mark.postgres
 
 ROLES = ("genesis_door", "genesis_projector", "genesis_sweeper", "genesis_generator", "genesis_debezium")
-TABLES = ("genesis_sessions", "command_inbox", "event_outbox", "generation_claims", "installation")
+TABLES = ("genesis_sessions", "command_inbox", "event_outbox", "generation_claims", "installation", "session_repairs")
 
 READERS = {
     ("genesis_door", "genesis_sessions"),
     ("genesis_door", "command_inbox"),
     ("genesis_sweeper", "command_inbox"),
+    ("genesis_sweeper", "session_repairs"),
     ("genesis_generator", "generation_claims"),
     ("genesis_debezium", "event_outbox"),
 }
@@ -54,6 +55,11 @@ CALLS = {
     "clear_claims": ("genesis_sweeper", "SELECT door.clear_claims(1)"),
     "probe_pipe": ("genesis_sweeper", "SELECT door.probe_pipe()"),
     "resend_commands": ("genesis_sweeper", f"SELECT door.resend_commands('{uuid4()}', 1, 1)"),
+    "ask_repair": ("genesis_sweeper", f"SELECT door.ask_repair('{uuid4()}', 'unanswered')"),
+    "begin_repairs": ("genesis_sweeper", "SELECT door.begin_repairs(1)"),
+    "end_repair": ("genesis_sweeper", f"SELECT door.end_repair('{uuid4()}', 'DONE', NULL)"),
+    "revive_commands": ("genesis_sweeper", f"SELECT door.revive_commands('{uuid4()}', 1)"),
+    "repair_pause": (None, "SELECT door.repair_pause(1)"),
     "await_commands": (None, "SELECT door.await_commands('{}')"),
     "put_into_outbox": (None, "SELECT door.put_into_outbox(NULL, NULL)"),
     "append_command": (

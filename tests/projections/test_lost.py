@@ -127,6 +127,25 @@ class Pipe:
         )
         return accepted.command_id, accepted.session_id
 
+    async def repairs_are_in_vain(self, session: UUID) -> None:
+        """Its repairs have failed, so that nothing but sending again is left."""
+        await self.admin.execute(
+            "INSERT INTO door.session_repairs VALUES ($1, 'unanswered', 'FAILED', 5, now(), now(), now(), 'in vain')",
+            session,
+        )
+
+    async def age(self, seconds: float) -> None:
+        """Time goes by for all commands; nobody remembers when a look found the first that counted."""
+        await self.admin.execute(
+            "UPDATE door.command_inbox SET sent_at = now() - $1::interval", timedelta(seconds=seconds)
+        )
+        self.take_over()
+
+    async def listed(self) -> list[tuple[UUID, str, str]]:
+        """The sessions to be repaired: id, reason, state."""
+        rows = await self.admin.fetch("SELECT session_id, reason, state FROM door.session_repairs")
+        return [(UUID(int=row["session_id"].int), row["reason"], row["state"]) for row in rows]
+
     async def settle(self, command: UUID, status: str = "COMPLETED") -> None:
         await self.admin.execute("SELECT door.settle_commands($1, $2, '{NULL}', '{now}')", [command], [status])
 
@@ -295,25 +314,19 @@ async def test_who_is_young_or_settled_is_no_suspect(pipe: Pipe):
 
 async def test_each_time_it_waits_longer_and_after_five_it_is_given_up(pipe: Pipe, caplog: pytest.LogCaptureFixture):
     command, session = await pipe.accept()
+    await pipe.repairs_are_in_vain(session)
     waits = [30, 90, 270, 810, 900, 900]
 
-    async def aged(seconds: float) -> None:
-        await pipe.admin.execute(
-            "UPDATE door.command_inbox SET sent_at = now() - $1::interval", timedelta(seconds=seconds)
-        )
-        # Time does not go back: one that has seen the commands would not look so far into the past.
-        pipe.take_over()
-
     for count, wait in enumerate(waits):
-        await aged(wait - 1)
+        await pipe.age(wait - 1)
         assert await pipe.all_passed() == 0, f"after {count} re-sendings {wait - 1} s are too few"
-        await aged(wait + 1)
+        await pipe.age(wait + 1)
         assert await pipe.all_passed() == (1 if count < 5 else 0)
     row = await pipe.admin.fetchrow("SELECT resent_count, given_up_at, status FROM door.command_inbox")
     assert (row["resent_count"], row["status"]) == (5, "RECEIVED")
     assert row["given_up_at"] is not None
     assert f"session {session}: command 1 was lost five times and is given up" in caplog.text
-    await aged(100_000)
+    await pipe.age(100_000)
     assert await pipe.all_passed() == 0
     assert len(await pipe.sent()) == 6
     # Given up is no outcome: what comes of it after all still counts.
@@ -363,3 +376,38 @@ async def test_what_is_being_settled_at_that_moment_is_left_to_its_outcome(pipe:
     await transaction.commit()
     await projector.close()
     assert [number for _, number in await pipe.sent()] == [1, 2, 1]
+
+
+async def test_what_was_sent_again_and_passed_once_more_shows_a_state_behind_its_events(pipe: Pipe):
+    """The machine takes it for one ahead of its turn, so the session is to be repaired before it goes out again."""
+    start, session = await pipe.accept()
+    command, _ = await pipe.accept(session)
+    await pipe.settle(start)
+    assert await pipe.all_passed() == 1
+    assert await pipe.listed() == []
+    await pipe.age(91)
+    assert await pipe.all_passed() == 0
+    assert await pipe.listed() == [(session, "unanswered", "DUE")]
+    assert await pipe.sent() == [(start, 1), (command, 2), (command, 2)]
+
+
+async def test_an_earlier_number_without_outcome_explains_why_a_later_one_has_none(pipe: Pipe):
+    """Here it is still on its way for the first time, so nothing is said of the state."""
+    start, session = await pipe.accept()
+    await pipe.settle(start)
+    earlier, _ = await pipe.accept(session)
+    later, _ = await pipe.accept(session)
+    await pipe.all_passed()
+    await pipe.age(91)
+    await pipe.admin.execute("UPDATE door.command_inbox SET sent_at = now() WHERE id = $1", earlier)
+    assert await pipe.all_passed() == 1
+    assert await pipe.listed() == []
+    assert (await pipe.sent())[-1] == (later, 3)
+
+
+async def test_where_repairs_are_in_vain_it_is_only_sent_again(pipe: Pipe):
+    _, session = await pipe.accept()
+    await pipe.repairs_are_in_vain(session)
+    await pipe.all_passed()
+    await pipe.age(91)
+    assert await pipe.all_passed() == 1
