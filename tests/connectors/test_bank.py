@@ -9,7 +9,7 @@ from connectors.providers.builtin.bank.shelves import BankError, genre, genres, 
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.company import with_company
 from connectors.providers.builtin.idea import read
-from connectors.providers.builtin.model import invent
+from connectors.providers.builtin.model import invent, lending
 from genesis.session.brief import Brief
 
 
@@ -61,6 +61,16 @@ def test_people_and_towns_have_names_of_the_cultures_that_a_premise_asks_for() -
             model = with_company(invent(shelf, premise, Brief(seed=seed), read(""), choice, "told", seed), choice)
             assert {model.person(part).first for part in "LNDAMRW"} <= firsts, premise.id
             assert model.text("town") in towns, premise.id
+
+
+def test_a_blend_can_say_what_only_the_second_premise_has_slots_for() -> None:
+    shelf = genre("quiet_fantasy")
+    (lender,) = (each for each in shelf.premises if "{contest}" in each.rules[0].statement)
+    (first, *_) = (each for each in shelf.premises if "contest" not in each.more)
+    alone = invent(shelf, first, Brief(seed=1), read(""), Choice(1), "told")
+    said = lending(lender, alone).say(lender.rules[0].statement, 300)
+    assert any(option in said for option in lender.more["contest"].options)
+    assert lending(lender, alone).slots.items() >= alone.slots.items()
 
 
 def test_a_culture_that_does_not_exist_is_told() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from connectors.providers.builtin.model import Model, Slot
+from connectors.providers.builtin.model import Model, Slot, lending
 from connectors.providers.builtin.recall import refreshed
 from genesis.content.story import Story
 
@@ -21,9 +21,9 @@ def blend_concepts(models: Sequence[Model]) -> Model:
     if last is second:
         # Of two the second gives lead and rule; the opponent stays the first one's.
         slots["N"] = first.slots["N"]
-    also = second.premise if second.premise is not first.premise else None
     motifs = tuple(dict.fromkeys((*first.motifs, *second.motifs, *last.motifs)))[:4]
-    return replace(refreshed(first.having(**slots), None), also=also, motifs=motifs)
+    blend = replace(refreshed(first.having(**slots), None), motifs=motifs)
+    return lending(second.premise, blend) if second.premise is not first.premise else blend
 
 
 def blend_stories(named: Sequence[Story]) -> Story:

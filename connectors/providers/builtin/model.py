@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from connectors.providers.builtin.audiences import CHILDREN, audience_of, childs, written_for
 from connectors.providers.builtin.bank.shelves import Genre, lexicon
-from connectors.providers.builtin.bank.tables import TYPES, Audience, Culture, Premise
+from connectors.providers.builtin.bank.tables import TYPES, Audience, Culture, Declared, Premise
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import Named, Noun, Person, Pronouns, fill, fit, sentences
 from connectors.providers.builtin.idea import Idea, bare
@@ -86,8 +86,7 @@ def invent(
         option = own or choice.pick(f"{path}/{name}", declared.options)
         if declared.type in ("event", "site", "wild") and own:
             option = f"the {own}"
-        named = option.startswith("the ") or option[:1].isupper() or " the " in option or declared.type == "event"
-        slots[name] = Named.read(option, _preposition(option)) if named else Noun(option)
+        slots[name] = _declared(declared, option)
     _people(genre, idea, choice, path, slots, culture, place)
     house = choice.pick(f"{path}/house", premise.house.names)
     slots["house"] = Named(fill(house[0], slots), "at")
@@ -100,6 +99,17 @@ def invent(
     slots["wound"] = fill(choice.order("wound", genre.wounds)[place % len(genre.wounds)].line, slots)
     held = {found.text for found in slots.values() if isinstance(found, Noun)}
     return Model(genre, premise, slots, motifs(brief, idea, held))
+
+
+def lending(premise: Premise, model: Model) -> Model:
+    """The model of a blend, with the slots that only this premise declares, so that it can say what is lent."""
+    lent = {name: _declared(declared, declared.options[0]) for name, declared in premise.more.items()}
+    return replace(model, also=premise, slots={**lent, **model.slots})
+
+
+def _declared(declared: Declared, option: str) -> Slot:
+    named = option.startswith("the ") or option[:1].isupper() or " the " in option or declared.type == "event"
+    return Named.read(option, _preposition(option)) if named else Noun(option)
 
 
 def _things(

@@ -10,7 +10,7 @@ from connectors.providers.builtin.company import named_in, with_company
 from connectors.providers.builtin.genres import any_genre, genre_of
 from connectors.providers.builtin.grammar import Named, Noun, Person, Pronouns, fill
 from connectors.providers.builtin.idea import Idea
-from connectors.providers.builtin.model import Model, Slot, invent
+from connectors.providers.builtin.model import Model, Slot, invent, lending
 from connectors.providers.builtin.reading import Found, likeness, premise_of, read_back, settled, split
 from genesis.content.cast import Cast, Character
 from genesis.content.catalog import Content
@@ -103,7 +103,7 @@ def from_concept(concept: Concept, base: Model) -> Model:
     others = [each for each in base.genre.premises if each is not premise]
     if concept.derived_from:
         blended = premise_of([each for each in others if _shows(each, concept, model)], _whole(concept), 0.0)
-        model = replace(model, also=blended)
+        model = lending(blended, model) if blended else model
     return refreshed(model, found)
 
 
