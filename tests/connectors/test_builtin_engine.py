@@ -193,6 +193,17 @@ class TestTheIdea:
             assert set(whole) == set(Stage)
 
 
+def test_what_a_lead_believes_stands_small_inside_the_arc() -> None:
+    for seed in range(1, 30):
+        cast = finished(Brief(seed=seed, target_chapters=8))[CAST]
+        assert isinstance(cast, Cast)
+        lead = cast.characters[0]
+        belief = lead.false_belief.rstrip(".")
+        names = [each.name.split(" ")[0] for each in cast.characters]
+        if not any(belief.startswith(each) for each in names):
+            assert f" that {belief[:1].lower()}{belief[1:]}" in lead.arc
+
+
 class TestTheBrief:
     def test_chapters_and_words_are_obeyed(self) -> None:
         for chapters, words in ((1, 4000), (7, 20_000), (33, 100_000), (60, 300_000)):

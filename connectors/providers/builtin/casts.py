@@ -6,7 +6,7 @@ from connectors.providers.builtin.audiences import CHILDREN, PEERS, age_range, c
 from connectors.providers.builtin.bank.tables import Audience, Bond, Wound
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.company import entry_of
-from connectors.providers.builtin.grammar import Noun, capital, fill, fit, number, sentences, small
+from connectors.providers.builtin.grammar import Noun, capital, fill, fit, inside, number, sentences
 from connectors.providers.builtin.model import Model
 from connectors.providers.builtin.reading import likeness
 from connectors.providers.builtin.recall import ROLES
@@ -79,6 +79,7 @@ def _opponent_wound(choice: Choice) -> str:
 def _lead(model: Model, choice: Choice, wishes: Wishes, ages: Audience, faction: str) -> Character:
     wound = wound_of(model)
     belief = model.say(wound.belief, 160)
+    names = [model.person(part).first for part in "LND"]
     age = wishes.age or choice.between("cast/L/age", *age_range("L", ages))
     look = choice.pick("cast/L/look", model.genre.looks)
     profile = f"{capital(number(min(99, max(10, age))))}, {{trade.a}} {{site.in}} {{town.in}}; {look.look}."
@@ -94,7 +95,7 @@ def _lead(model: Model, choice: Choice, wishes: Wishes, ages: Audience, faction:
         wound=fit(f"{model.lead.first} {model.text('wound')}.", 240),
         false_belief=belief,
         secret=model.say(choice.pick("cast/L/secret", model.genre.pools.keepsakes), 200),
-        arc=fit(_arc(choice).format(small(belief.rstrip("."))), 300),
+        arc=fit(_arc(choice).format(inside(belief.rstrip("."), names)), 300),
         voice=model.say(look.voice, 200),
     )
 

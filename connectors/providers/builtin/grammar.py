@@ -63,15 +63,6 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def small(text: str) -> str:
-    """The text fit for the inside of a sentence: a leading article, pronoun or determiner small."""
-    first = re.match(
-        r"(The|A|An|She|He|They|It|Her|His|Their|One|Half|Nobody|Some|Whoever|What|Everything|Nothing|People|Words|Keeping|No)\b",
-        text,
-    )
-    return text[:1].lower() + text[1:] if first else text
-
-
 def heading(text: str) -> str:
     """The text in the capitals of a title."""
     words = text.split(" ")
