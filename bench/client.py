@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import aiohttp
 import orjson
+import stamina
 
 STAGES = ("CONCEPT_SELECTION", "STORY_CONCEPTION", "WORLDVIEW", "CHARACTERS", "PLOT_OUTLINE")
 
@@ -24,22 +25,39 @@ class Measured:
     events: int = 0
 
 
+class _Later(Exception):
+    """The machine has fallen behind; the same command may be accepted in a moment."""
+
+
 class Client:
     """Sends the commands of a session and reads its stream."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str, measured: Measured) -> None:
         self.http, self.url, self.measured = http, url, measured
+        self.last = ""
+        """The last session and what was last heard of it, for a failure's report."""
 
     async def post(self, body: dict[str, Any]) -> dict[str, Any]:
         started = time.perf_counter()
         headers = {"Idempotency-Key": str(uuid4()), "Content-Type": "application/json"}
-        async with self.http.post(f"{self.url}/genesis/commands", data=orjson.dumps(body), headers=headers) as answer:
-            text = await answer.read()
-            if answer.status != 202:
-                raise RuntimeError(f"{answer.status}: {text[:300]!r}")
+        async for attempt in stamina.retry_context(
+            on=(aiohttp.ClientConnectionError, _Later), timeout=120, attempts=None
+        ):
+            # With one key over all tries: a server may close a resting connection while it is taken up again.
+            with attempt:
+                text = await self._posted(body, headers)
         self.measured.accepts.append(time.perf_counter() - started)
         self.measured.commands += 1
         return dict(orjson.loads(text))
+
+    async def _posted(self, body: dict[str, Any], headers: dict[str, str]) -> bytes:
+        async with self.http.post(f"{self.url}/genesis/commands", data=orjson.dumps(body), headers=headers) as answer:
+            text = await answer.read()
+            if answer.status == 503:
+                raise _Later
+            if answer.status != 202:
+                raise RuntimeError(f"{answer.status}: {text[:300]!r}")
+            return text
 
     async def session(self, up_to: int = len(STAGES), provider: str = "bench") -> tuple[str, dict[str, Any]]:
         """Start a session and answer its first `up_to` pauses; finish it if that is all of them.
@@ -54,6 +72,7 @@ class Client:
         async with self.http.get(f"{self.url}/genesis/{session}/events/stream") as stream:
             async for event, data in frames(stream):
                 self.measured.events += 1
+                self.last = f"{session} {event}"
                 if event == "proposal-made":
                     proposal = orjson.loads(data)["payload"]["proposal"]
                 elif event == "input-requested":
@@ -79,6 +98,8 @@ class Client:
                     await self.post({"command_type": "FINISH_GENESIS", "session_id": session, "payload": {}})
                 elif event == "session-finished":
                     break
+            else:
+                raise RuntimeError("the stream ended before the session")
         self.measured.sessions += 1
         return session, proposal
 

@@ -29,7 +29,7 @@ from projections.tasks.project import Tasks
 
 log = logging.getLogger(__name__)
 
-CACHED_CHARACTERS = 32 << 20
+CACHED_CHARACTERS = 12 << 20
 """JSON of the sessions that are kept in memory between batches; as objects they take several times that."""
 
 _PROJECT = f"SELECT project_batch({', '.join(f'${number}' for number in range(1, 23))})"

@@ -40,6 +40,11 @@ class Choice:
         steps = self._salt(path) - 1
         return allowed[(_digest(self.seed, 1, path) + steps) % len(allowed)]
 
+    def turned(self, path: str, options: Sequence[T]) -> T:
+        """The first of the options that may be taken; with each higher salt of this path the next one."""
+        allowed = [option for option in options if not self.forbids(option)] or options
+        return allowed[(self._salt(path) - 1) % len(allowed)]
+
     def between(self, path: str, low: int, high: int) -> int:
         """A number from low to high, both included."""
         return low + _digest(self.seed, self._salt(path), path) % (high - low + 1)

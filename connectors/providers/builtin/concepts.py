@@ -70,6 +70,9 @@ def tell(model: Model, choice: Choice, brief: Brief, wishes: Wishes, path: str) 
         sentences.insert(2, _blended(model))
     if wishes.length < 0:
         sentences = [sentences[0], sentences[1], sentences[-1]]
+    if wishes.mood:
+        pool = pools.darker if wishes.mood < 0 else pools.lighter
+        sentences.insert(2, choice.pick(f"{path}/mood", pool))
     if wishes.stranger:
         sentences.insert(2, choice.pick(f"{path}/strange", pools.strange))
     told = familiar(" ".join(model.say(each, 700) for each in sentences), (model.lead, model.opponent))
@@ -115,9 +118,6 @@ def _stakes(model: Model, choice: Choice, wishes: Wishes, path: str) -> str:
     if wishes.higher:
         higher = model.say(choice.pick(f"{path}/higher", model.genre.pools.higher), 240)
         return f"{stakes} {higher}" if len(stakes) + len(higher) < 240 else higher
-    if wishes.mood:
-        pool = model.genre.pools.darker if wishes.mood < 0 else model.genre.pools.lighter
-        return fit(f"{stakes} {model.say(choice.pick(f'{path}/mood', pool), 160)}", 240)
     return stakes
 
 

@@ -6,7 +6,9 @@ from connectors.providers.builtin import bank, feedback, reporting
 from connectors.providers.builtin import idea as ideas
 from connectors.providers.builtin.rounds import made
 from connectors.providers.builtin.work import Work
+from genesis.content.cast import Cast
 from genesis.content.catalog import Content
+from genesis.content.concept import Concept
 from genesis.content.proposal import Understood
 from genesis.session.messages import GenerationRequest
 
@@ -32,12 +34,23 @@ def seed_of(request: GenerationRequest) -> int:
     return request.session_id.int % 2**53
 
 
+def _lead(request: GenerationRequest) -> str:
+    """What the idea and the former or confirmed stages say of the lead."""
+    told = [request.brief.idea]
+    for content in (*request.previous, *request.confirmed.values()):
+        if isinstance(content, Concept):
+            told.append(content.lead)
+        elif isinstance(content, Cast) and content.characters:
+            told.append(content.characters[0].profile)
+    return "\n".join(told)
+
+
 def propose(request: GenerationRequest) -> Proposal:
     """Make the proposal; the same request gives the same proposal, byte for byte.
 
     Raises BankError where a file of the bank can't be used.
     """
-    wishes = feedback.read([request.feedback, request.guidance], request.chips)
+    wishes = feedback.read([request.feedback, request.guidance], request.chips, _lead(request))
     wishes.keep(request.stage)
     seed = seed_of(request)
     avoid = tuple([*request.brief.avoid, *wishes.avoid])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from connectors.providers.builtin import idea as ideas
 from connectors.providers.builtin.bank.shelves import genres
+from connectors.providers.builtin.callings import age_of
 from connectors.providers.builtin.genres import genre_of
 from connectors.providers.builtin.grammar import article
 from connectors.providers.builtin.wishes import Ending, Wishes
@@ -154,6 +155,8 @@ def _person(wishes: Wishes, found: re.Match[str]) -> bool:
             break
     if exact := re.search(r"\b(1\d|[2-8]\d)(?: years old)?\b", what):
         wishes.age, known = int(exact[1]), True
+    elif in_words := age_of(f"she, {what}", ideas.kind_of)[0]:
+        wishes.age, known = in_words, True
     trade = next((each for each in ideas.read(what, names=False).all("persons") if each not in ("boy", "girl")), "")
     if trade:
         wishes.job, known = re.sub(r"^(?:old|elderly|young) ", "", trade), True
@@ -328,7 +331,8 @@ PATTERNS: tuple[tuple[re.Pattern[str], Handler], ...] = (
     (
         re.compile(
             rf"\b(?:make|turn) (?:{_LEAD})(?: into)? (?P<what>(?:an? )?[\w'’ -]+)"
-            rf"|\b(?:{_LEAD}|she|he|they) (?:should|must) be (?P<that>(?:an? )?[\w'’ -]+)",
+            rf"|\b(?:{_LEAD}|she|he|they|the (?P<whom>[\w'’-]+(?: [\w'’-]+)?)) (?:should|must) be "
+            r"(?P<that>(?:an? )?[\w'’ -]+)",
             _ANY_CASE,
         ),
         lambda w, f: _person_any(w, f),
@@ -349,19 +353,33 @@ def _pov_any(wishes: Wishes, found: re.Match[str]) -> bool:
 def _person_any(wishes: Wishes, found: re.Match[str]) -> bool:
     if found["what"]:
         return _person(wishes, found)
+    whom = found["whom"]
+    if whom and not re.search(rf"\b{re.escape(whom.casefold())}\b", wishes.lead):
+        return False  # somebody else, or something
     again = re.match(r"(?P<what>.+)", found["that"])
     return again is not None and _person(wishes, again)
+
+
+_COURTESY = re.compile(
+    r"^(?:and|but|also|then|please|thanks|thank you|could you|can you)\b[ ,]*"
+    r"|[ ,]*\b(?:please|thanks|thank you)$",
+    re.IGNORECASE,
+)
 
 
 def clauses(text: str) -> list[str]:
     """The text cut where one wish ends and another begins."""
     parts = re.split(r"[.;!?\n]+(?=\s|$)|,\s+|\s+(?:and|but)\s+(?=\w+(?:er\b| ))", text)
-    return [part.strip() for part in parts if part and part.strip(" -–,")]
+    told = (_COURTESY.sub("", part).strip(" -–,") for part in parts if part)
+    return [part for part in told if part]
 
 
-def read(texts: Iterable[str], chips: Iterable[str]) -> Wishes:
-    """All wishes in these texts and chips; a clause without one goes to `not_understood`."""
-    wishes = Wishes()
+def read(texts: Iterable[str], chips: Iterable[str], lead: str = "") -> Wishes:
+    """All wishes in these texts and chips; a clause without one goes to `not_understood`.
+
+    `lead` is what is known of the lead, so that “the keeper” can mean somebody.
+    """
+    wishes = Wishes(lead=lead.casefold())
     for chip in chips:
         _clause(wishes, CHIPS.get(chip, chip))
     for text in texts:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from connectors.providers.builtin.bank.shelves import lexicon
+from connectors.providers.builtin.callings import ARTICLES, age_of, calling_at
 from connectors.providers.builtin.grammar import Pronouns
 
 KINDS = ("persons", "settlements", "sites", "wilds", "objects", "creatures", "kins", "abstracts", "events")
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _AGAINST = frozenset({"against", "versus", "fights", "defies", "fears", "escapes", "hates", "outwits"})
-_NAMED = re.compile(r"\b(?:named|called)\s+([A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?)")
+_NAMED = re.compile(r"\b(?:named|called|[Hh](?:er|is) name is|[Tt]heir name is)\s+([A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?)")
 _OPENING_NAME = re.compile(r"^\s*([A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?), (?:an? |the )")
 _PLACE_NAME = re.compile(r"\b(?:in|on|at|of|from) ([A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)")
 
@@ -35,6 +36,8 @@ class Idea:
     lead_name: str = ""
     town_name: str = ""
     pronouns: Pronouns | None = None
+    age: int = 0
+    """Of the lead, in years; 0 where nothing is said."""
     unknown: tuple[str, ...] = ()
     """Words with a meaning of their own that fill no slot, in their order."""
     verbs: tuple[tuple[str, str], ...] = ()
@@ -82,10 +85,12 @@ class _Reader:
         if pair := self._compound(start):
             self._take(start, 2, "objects", pair)
             return 2
+        if start and self.words[start - 1].casefold() in ARTICLES and (length := self._calling(start)):
+            return length
         for length in (3, 2, 1):
             phrase = " ".join(self.words[start : start + length]).casefold()
             known = len(self.words) >= start + length and (
-                _known(phrase) or (length == 2 and phrase.split(" ")[1] in lexicon()["agents"] and "persons")
+                kind_of(phrase) or (length == 2 and phrase.split(" ")[1] in lexicon()["agents"] and "persons")
             )
             if known and not (length == 2 and phrase.split(" ")[0] in lexicon()["plain"]):
                 one = length == 1 and known != "creatures"
@@ -93,10 +98,21 @@ class _Reader:
                 return length
         return 0
 
+    def _calling(self, start: int) -> int:
+        """Reads somebody whom the lexicon doesn't know, after an article; how many words they took."""
+        length = calling_at(self.words[start:], kind_of)
+        phrase = " ".join(self.words[start : start + length]).casefold()
+        if not length or _known_person(phrase):
+            return 0
+        while phrase.split(" ")[0] in ("last", "first", "only", "best", "new", "other"):
+            phrase, start, length = phrase.partition(" ")[2], start + 1, length - 1
+        self._take(start, length, "persons", phrase)
+        return length
+
     def _compound(self, start: int) -> str:
         """Two things that stand side by side are one: `recipe book`."""
         pair = [word.casefold() for word in self.words[start : start + 2]]
-        both = len(pair) == 2 and all(_known(word) == "objects" for word in pair)
+        both = len(pair) == 2 and all(kind_of(word) == "objects" for word in pair)
         return f"{pair[0]} {_singular(pair[1])}" if both else ""
 
     def _take(self, start: int, length: int, kind: str, phrase: str) -> None:
@@ -128,13 +144,22 @@ def _roots(word: str) -> list[str]:
     return [root for root in roots if len(root) > 2]
 
 
-def _known(phrase: str) -> str:
+def kind_of(phrase: str) -> str:
+    """The kind of a word or phrase in the lexicon, in the plural as well; nothing where it is not there."""
     kinds = kind_of_words()
     if phrase in kinds:
         return kinds[phrase]
     if " " in phrase:
         return ""
     return next((kinds[root] for root in _roots(phrase) if root in kinds), "")
+
+
+def _known_person(phrase: str) -> bool:
+    """True where the lexicon knows the whole phrase, its adjectives aside."""
+    words = phrase.split(" ")
+    while words and words[0] in lexicon()["adjectives"]:
+        words = words[1:]
+    return kind_of(" ".join(words)) == "persons" or (len(words) == 2 and words[1] in lexicon()["agents"])
 
 
 def bare(noun: str) -> str:
@@ -172,6 +197,8 @@ def read(text: str, names: bool = True) -> Idea:
     common = text
     for name in filter(None, (lead, town)):
         common = re.sub(rf"\b{re.escape(name)}\b", "—", common)
+    age, said = age_of(common, kind_of)
+    common = common.replace(said, "—", 1) if said else common
     common, descended = _descent(common)
     words = _WORD.findall(re.sub(r"['’]s\b", "", common))
     reader = _Reader(words, list(descended))
@@ -190,6 +217,7 @@ def read(text: str, names: bool = True) -> Idea:
         lead_name=lead,
         town_name=town,
         pronouns=_pronouns(words),
+        age=age,
         unknown=tuple(dict.fromkeys(unknown)),
         verbs=tuple(
             (word.casefold(), plot)
@@ -206,8 +234,8 @@ def _descent(text: str) -> tuple[str, list[Found]]:
 
     def take(match: re.Match[str]) -> str:
         owner, person = match[1].casefold(), match[2].casefold()
-        kind = _known(person)
-        if _known(owner) != "persons" or kind not in ("kins", "persons"):
+        kind = kind_of(person)
+        if kind_of(owner) != "persons" or kind not in ("kins", "persons"):
             return match[0]
         found.append(Found("persons" if kind == "persons" else "descent", f"{owner}'s {person}"))
         return "—"
@@ -219,7 +247,7 @@ def _own_names(text: str, plain: frozenset[str]) -> tuple[str, str]:
     """The names of the lead and of the place, as far as capitals show them."""
     named = next((found for found in _NAMED.finditer(text) if found[1].split(" ")[0].casefold() not in plain), None)
     opening = _OPENING_NAME.search(text)
-    if opening and (_known(opening[1].casefold()) or opening[1].casefold() in plain):
+    if opening and (kind_of(opening[1].casefold()) or opening[1].casefold() in plain):
         opening = None
     lead = named[1] if named else opening[1] if opening else ""
     place = next((found[1] for found in _PLACE_NAME.finditer(text) if found[1] != lead), "")
@@ -227,12 +255,13 @@ def _own_names(text: str, plain: frozenset[str]) -> tuple[str, str]:
 
 
 def _pronouns(words: Iterable[str]) -> Pronouns | None:
-    for word in words:
-        plain = word.casefold()
-        if plain in lexicon()["she"]:
+    small = [word.casefold() for word in words]
+    for word in small:
+        if word in lexicon()["she"] or word.endswith("woman"):
             return "she"
-        if plain in lexicon()["he"]:
+        if word in lexicon()["he"]:
             return "he"
-        if plain in ("they", "their", "themself", "nonbinary", "non-binary"):
+        if word in ("nonbinary", "non-binary", "themself"):
             return "they"
-    return None
+    # Only where nobody else is named by a pronoun: “they” may be everybody.
+    return "they" if {"they", "their"} & set(small) else None

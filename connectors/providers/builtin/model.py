@@ -143,6 +143,8 @@ def _places(
 ) -> None:
     for slot in ("site", "wild", "event"):
         own = idea.first(f"{TYPES[slot]}s")
+        if slot == "wild" and not _fits(own, premise):
+            own = ""
         option = f"the {own}" if own else choice.pick(f"{path}/{slot}", getattr(premise.slots, slot))
         slots[slot] = Named.read(option, _preposition(option) if slot == "event" else NAMED[slot])
     slots["kind"] = Noun(idea.first("settlements") or choice.pick(f"{path}/kind", premise.slots.kind))
@@ -150,6 +152,18 @@ def _places(
     slots["town"] = Named.read(idea.town_name or towns[place % len(towns)], "in")
     slots["street"] = choice.order("street", culture.streets)[place % len(culture.streets)]
     slots["inn"] = choice.order("inn", culture.inns)[place % len(culture.inns)]
+
+
+def _fits(wild: str, premise: Premise) -> bool:
+    """Whether a landscape of the idea may stand in for the premise's: a river has no tide to wait for."""
+    landscapes: dict[str, list[str]] = lexicon()["landscapes"]
+
+    def of(word: str) -> set[str]:
+        return {name for name, words in landscapes.items() if word.split(" ")[-1] in words}
+
+    own, options = of(wild), [of(each) for each in premise.slots.wild]
+    # What belongs nowhere in particular goes everywhere.
+    return not own or any(own & each for each in options) or not any(options)
 
 
 def _preposition(event: str) -> str:

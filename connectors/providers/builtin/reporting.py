@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from connectors.providers.builtin.audiences import audience_of
 from connectors.providers.builtin.bank.shelves import genre, lexicon
 from connectors.providers.builtin.genres import genre_of
+from connectors.providers.builtin.grammar import number
 from connectors.providers.builtin.granting import texts_of
 from connectors.providers.builtin.idea import Idea, bare
 from connectors.providers.builtin.model import thing_of
@@ -42,6 +43,10 @@ def understood(work: Work, candidates: Sequence[Content]) -> list[Understood]:
         for word, stage in later.items()
         if word and word not in words
     ]
+    if idea.age:
+        found.append(
+            Understood(intent="idea", text=f"The lead is {number(idea.age)}; that comes in with the characters.")
+        )
     brief = request.brief
     if brief.genre and (name := genre_of(brief.genre)):
         called = genre(name).meta.name

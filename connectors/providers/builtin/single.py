@@ -1,6 +1,7 @@
 """World, characters and outline: the one content of a stage made, revised, or written anew in parts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from connectors.providers.builtin import casts, outlines, stories, worlds
 from connectors.providers.builtin.audiences import CHILDREN, audience_of, childs, written_for
@@ -86,7 +87,8 @@ def _told(work: Work, wishes: Wishes, choice: Choice, former: Content | None) ->
     if request.stage is Stage.CHARACTERS:
         factions = there.factions if isinstance(there, World) else ()
         ids = {"N": factions[0].id} if factions else {}
-        return casts.tell(model, choice, wishes, _audience(work, model), ids)
+        aged = replace(wishes, age=wishes.age or work.idea.age)
+        return casts.tell(model, choice, aged, _audience(work, model), ids)
     turn = recalled.turn or stories.turns_for(model, work.steady, 1)[0]
     told, _ = outlines.tell(
         model,

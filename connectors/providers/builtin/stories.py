@@ -140,7 +140,11 @@ def _title(model: Model, choice: Choice, path: str, concept: Concept | None, pla
         if place == 0 and f"{path}/title" not in choice.salts:
             return concept.title
         own = [each for each in own if each != concept.title] or own
-    return choice.pick(f"{path}/title", [each for each in own if len(each) <= 80] or [own[0][:80]])
+    short = [each for each in own if len(each) <= 80] or [own[0][:80]]
+    # One order for all candidates, so that no two of them have the same title while there is another.
+    begin = place % len(short)
+    ordered = choice.order("s/titles", short)
+    return choice.turned(f"{path}/title", [*ordered[begin:], *ordered[:begin]])
 
 
 def _size(brief: Brief, wishes: Wishes, turn: Turn, former: Story | None) -> tuple[int, int]:

@@ -42,6 +42,8 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 class Wishes:
     """What the person wants to be different."""
 
+    lead: str = ""
+    """What is known of the lead, small: the idea, and what the former proposal says of the lead."""
     renames: list[tuple[str, str]] = field(default_factory=list)
     """(old, new); the old name is `lead` or `villain` where the person is named by part."""
     mood: int = 0
