@@ -1,5 +1,7 @@
 """What the built-in engine makes of an idea's own words: people no list can hold, ages, names, landscapes."""
 
+import re
+
 import pytest
 
 from connectors.providers.builtin import feedback, idea
@@ -123,3 +125,15 @@ def test_who_is_not_the_lead_is_left_alone():
 def test_a_trade_that_nobody_has_listed_can_be_wished_for():
     wishes = feedback.read(["More humour, and make her a cellist, please"], ())
     assert (wishes.job, wishes.mood, wishes.not_understood) == ("cellist", 1, [])
+
+
+def test_words_that_fill_no_slot_still_choose_the_premise():
+    brief = Brief(
+        idea="On a ship that has been under way for two hundred years somebody repairs the clocks",
+        genre="science fiction",
+    )
+    for seed in range(8):
+        asked = request(Stage.CONCEPT_SELECTION, brief.model_copy(update={"seed": seed}), {})
+        first = propose(asked).candidates[0]
+        assert isinstance(first, Concept)
+        assert re.search(r"\bship\b", f"{first.hook} {first.premise}")

@@ -1,5 +1,6 @@
 """CONCEPT_SELECTION by the built-in engine: one premise per candidate, on different plots where there are enough."""
 
+import re
 from collections.abc import Sequence
 
 from connectors.providers.builtin.bank.shelves import Genre
@@ -41,6 +42,8 @@ def chosen_premises(
     left = choice.order("premises", genre.premises)
     plots = {plot for _, plot in idea.verbs}
     words = {word for found in idea.found for word in found.text.split(" ") if len(word) > 3}
+    # A word that fills no slot may still tell which premise is meant: `ship`, `headmaster`, `hedge`.
+    others = {word.casefold() for word in idea.unknown if len(word) > 3}
     picked: list[Premise] = []
     while left and len(picked) < count:
         used = [each.plot for each in picked]
@@ -48,6 +51,7 @@ def chosen_premises(
         def merit(premise: Premise, used: Sequence[str] = used) -> tuple[bool, bool, float]:
             text = f"{premise.hook[0]} {' '.join(premise.premise)} {' '.join(premise.slots.thing)}".casefold()
             fit_ = 2.0 * (premise.plot in plots) + sum(word in text for word in words)
+            fit_ += len(others.intersection(re.findall(r"\w+", text)))
             fit_ += 1.0 * ("thing" in premise.open and bool(idea.first("objects")))
             return premise.id not in seen, not choice.forbids(_texts(premise)), fit_ - 1.5 * used.count(premise.plot)
 
