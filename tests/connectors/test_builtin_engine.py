@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from connectors.providers.builtin.bank.shelves import genre, genres
+from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.engine import propose
 from connectors.providers.builtin.grammar import article, fit, is_plural
+from connectors.providers.builtin.idea import read
+from connectors.providers.builtin.model import invent
 from connectors.providers.builtin.provider import readable
+from connectors.providers.builtin.worlds import place_entries
 from genesis.content.cast import Cast
 from genesis.content.catalog import MAX_CANDIDATES, Content
 from genesis.content.checks import check
@@ -202,6 +206,17 @@ def test_what_a_lead_believes_stands_small_inside_the_arc() -> None:
         names = [each.name.split(" ")[0] for each in cast.characters]
         if not any(belief.startswith(each) for each in names):
             assert f" that {belief[:1].lower()}{belief[1:]}" in lead.arc
+
+
+def test_a_premises_own_places_come_before_those_of_the_genre() -> None:
+    shelf = genre("science_fiction")
+    premise = next(each for each in shelf.premises if each.id == "small-wishes")
+    for seed in range(1, 12):
+        brief, choice = Brief(seed=seed), Choice(seed)
+        model = invent(shelf, premise, brief, read(""), choice, "told")
+        more = [entry for _, entry in place_entries(model, choice)][6:]
+        assert len(more) == 2
+        assert all(each in premise.places for each in more)
 
 
 class TestTheBrief:

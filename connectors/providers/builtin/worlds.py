@@ -112,7 +112,8 @@ def place_entries(model: Model, choice: Choice) -> list[tuple[Role, PlaceEntry]]
         own = [each for each in model.premise.places if each.role == role]
         pool = [each for each in model.genre.places if each.role == role]
         found.append((role, choice.pick(f"w/place/{role}", own or pool)))
-    more = [*(model.also.places[:1] if model.also else ()), *choice.order("w/places", model.genre.places)]
+    blended = model.also.places[:1] if model.also else ()
+    more = [*blended, *model.premise.places, *choice.order("w/places", model.genre.places)]
     for entry in more:
         if entry.role in ("common", "wild", "under") and all(entry.name != each.name for _, each in found):
             found.append((entry.role, entry))
