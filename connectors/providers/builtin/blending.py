@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from connectors.providers.builtin.model import Model, Slot, lending
-from connectors.providers.builtin.recall import refreshed
+from connectors.providers.builtin.model import Model, Slot, lending, refreshed
 from genesis.content.story import Story
 
 LEAD = ("L", "trade", "craft", "kin", "D", "wound")

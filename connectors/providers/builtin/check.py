@@ -10,6 +10,7 @@ from connectors.providers.builtin.copyeditor import faults
 from connectors.providers.builtin.granting import texts_of
 from connectors.providers.builtin.provider import readable
 from connectors.providers.builtin.rehearsal import session
+from connectors.providers.builtin.rereading import misread
 from genesis.content.checks import check
 from genesis.session.brief import Brief
 from genesis.session.stages import Stage
@@ -46,6 +47,8 @@ def _checked(name: str, options: argparse.Namespace) -> list[str]:
     if any("no plot" in each or "no slot" in each or "wants the slot" in each for each in found):
         sys.stdout.write("No samples before these are mended.\n")
         return found
+    for seed in range(options.first, options.first + min(options.seeds, 5)):
+        found += [each for premise in shelf.premises for each in misread(shelf, premise, seed)]
     for seed in range(options.first, options.first + options.seeds):
         brief = Brief(genre=shelf.meta.name, seed=seed, target_chapters=options.chapters)
         found += _rehearsed(brief, seed, options.quiet)

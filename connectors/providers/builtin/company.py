@@ -5,10 +5,7 @@ from collections.abc import Mapping
 from connectors.providers.builtin.bank.tables import Person as Entry
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import Person, fill
-from connectors.providers.builtin.model import Model, Slot, culture_of, someone
-
-PARTS = "AMRW"
-"""Those who have a name only from the story on: ally, mentor, rival, witness."""
+from connectors.providers.builtin.model import COMPANY, Model, Slot, culture_of, refreshed, someone
 
 
 def with_company(model: Model, choice: Choice, second: str = "", fixed: Mapping[str, Person] | None = None) -> Model:
@@ -18,19 +15,19 @@ def with_company(model: Model, choice: Choice, second: str = "", fixed: Mapping[
     used = {word for part in "LND" for word in model.person(part).name.split(" ")}
     used |= {word for person in kept.values() for word in person.name.split(" ")}
     slots: dict[str, Slot] = {}
-    for part in PARTS:
+    for part in COMPANY:
         person = kept.get(part) or someone(culture, choice, f"cast/{part}", used)
         used |= set(person.name.split(" "))
         entry = entry_of(model, choice, part)
         job = second if part == "R" and second else _job(entry, person, model.having(**slots))
         slots[part] = Person(person.name, person.pronouns, job)
-    return model.having(**slots)
+    return refreshed(model.having(**slots))
 
 
 def named_in(text: str, model: Model) -> dict[str, Person]:
     """Those of the company whom a text names; who shares a first name with lead, opponent or absent one is not."""
     taken = {model.person(part).first for part in "LND"}
-    people = {part: model.person(part) for part in PARTS}
+    people = {part: model.person(part) for part in COMPANY}
     return {part: each for part, each in people.items() if each.first in text and each.first not in taken}
 
 

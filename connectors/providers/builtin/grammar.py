@@ -165,6 +165,8 @@ class Noun:
                 return possessive_of(self.text)
             case "T":
                 return heading(self.text)
+            case "in":
+                return f"in the {self.text}"
             case _:
                 raise KeyError(name)
 
@@ -194,6 +196,9 @@ class Named:
                 return self.text
             case "in":
                 return f"{self.preposition} {self.text}"
+            case "a" | "the" | "pl":
+                # A name needs no other article than its own.
+                return self.text
             case "it":
                 return "they" if self._plural() else "it"
             case "its":

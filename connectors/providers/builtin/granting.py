@@ -8,8 +8,7 @@ from typing import TypeVar, cast
 from connectors.providers.builtin import idea as ideas
 from connectors.providers.builtin.casts import wound_of
 from connectors.providers.builtin.grammar import Named, Noun, Person
-from connectors.providers.builtin.model import Model, Slot
-from connectors.providers.builtin.recall import refreshed
+from connectors.providers.builtin.model import Model, Slot, refreshed
 from connectors.providers.builtin.wishes import Wishes
 from genesis.content.cast import Cast
 from genesis.content.catalog import Content

@@ -6,16 +6,20 @@ from dataclasses import dataclass, replace
 
 from connectors.providers.builtin.audiences import CHILDREN, audience_of, childs, written_for
 from connectors.providers.builtin.bank.shelves import Genre, lexicon
-from connectors.providers.builtin.bank.tables import TYPES, Audience, Culture, Declared, Premise
+from connectors.providers.builtin.bank.tables import TYPES, Audience, Culture, Kind, Premise
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import Named, Noun, Person, Pronouns, fill, fit, sentences
 from connectors.providers.builtin.idea import Idea, bare
+from connectors.providers.builtin.prepositions import preposition_of, preposition_of_town
+from connectors.providers.builtin.reading import Found
 from genesis.content.catalog import MAX_CANDIDATES
 from genesis.session.brief import Brief
 from genesis.session.stages import Stage
 
 Slot = Person | Noun | Named | str
 
+COMPANY = "AMRW"
+"""Those around lead and opponent: ally, mentor, rival, witness."""
 NAMED = {"site": "at", "wild": "in", "event": "in", "town": "in"}
 """Slots that hold a name, with the preposition that goes with them where the bank gives none."""
 
@@ -83,10 +87,7 @@ def invent(
     _places(premise, idea, choice, path, slots, culture, place)
     for name, declared in premise.more.items():
         own = idea.first(f"{declared.type}s") if declared.open else ""
-        option = own or choice.pick(f"{path}/{name}", declared.options)
-        if declared.type in ("event", "site", "wild") and own:
-            option = f"the {own}"
-        slots[name] = _declared(declared, option)
+        slots[name] = declared_slot(own or choice.pick(f"{path}/{name}", declared.options), declared.type, bool(own))
     _people(genre, idea, choice, path, slots, culture, place)
     house = choice.pick(f"{path}/house", premise.house.names)
     slots["house"] = Named(fill(house[0], slots), "at")
@@ -103,13 +104,37 @@ def invent(
 
 def lending(premise: Premise, model: Model) -> Model:
     """The model of a blend, with the slots that only this premise declares, so that it can say what is lent."""
-    lent = {name: _declared(declared, declared.options[0]) for name, declared in premise.more.items()}
+    lent = {name: declared_slot(declared.options[0], declared.type) for name, declared in premise.more.items()}
     return replace(model, also=premise, slots={**lent, **model.slots})
 
 
-def _declared(declared: Declared, option: str) -> Slot:
-    named = option.startswith("the ") or option[:1].isupper() or " the " in option or declared.type == "event"
-    return Named.read(option, _preposition(option)) if named else Noun(option)
+def declared_slot(option: str, kind: Kind, own: bool = False) -> Named | Noun:
+    """What stands in a slot that a premise declares; `own` for a word of the idea, which has no article."""
+    if own and kind in ("event", "site", "wild"):
+        option = f"the {option}"
+    if not (option.startswith("the ") or option[:1].isupper() or " the " in option or kind == "event"):
+        return Noun(option)
+    return Named.read(option, usual_preposition(kind, option))
+
+
+def usual_preposition(kind: str, option: str) -> str:
+    """The preposition of a name where the bank gives none; `kind` is a slot or the kind of its words."""
+    if kind == "event":
+        return str(lexicon()["events"].get(option.split(" ")[-1], "at the time of"))
+    if kind in ("town", "settlement"):
+        return preposition_of_town(option, "in")
+    if kind in ("house", "other", "third"):
+        return "at"
+    return preposition_of(option, NAMED.get(kind, "at"))
+
+
+def refreshed(model: Model, found: Mapping[str, Found] | None = None) -> Model:
+    """The model with those texts told anew that depend on its names; a wound that was found stays."""
+    premise, slots = model.premise, dict(model.slots)
+    slots["aim"], slots["plan"] = fill(premise.aim, slots), fill(premise.plan, slots)
+    if found and "wound" in found:
+        slots["wound"] = found["wound"].text
+    return replace(model, slots=slots)
 
 
 def _things(
@@ -146,10 +171,11 @@ def _places(
         if slot == "wild" and not _fits(own, premise):
             own = ""
         option = f"the {own}" if own else choice.pick(f"{path}/{slot}", getattr(premise.slots, slot))
-        slots[slot] = Named.read(option, _preposition(option) if slot == "event" else NAMED[slot])
+        slots[slot] = Named.read(option, usual_preposition(slot, option))
     slots["kind"] = Noun(idea.first("settlements") or choice.pick(f"{path}/kind", premise.slots.kind))
     towns = choice.order(f"town/{culture.id}", culture.towns)
-    slots["town"] = Named.read(idea.town_name or towns[place % len(towns)], "in")
+    town = idea.town_name or towns[place % len(towns)]
+    slots["town"] = Named.read(town, usual_preposition("town", town))
     slots["street"] = choice.order("street", culture.streets)[place % len(culture.streets)]
     slots["inn"] = choice.order("inn", culture.inns)[place % len(culture.inns)]
 
@@ -164,10 +190,6 @@ def _fits(wild: str, premise: Premise) -> bool:
     own, options = of(wild), [of(each) for each in premise.slots.wild]
     # What belongs nowhere in particular goes everywhere.
     return not own or any(own & each for each in options) or not any(options)
-
-
-def _preposition(event: str) -> str:
-    return str(lexicon()["events"].get(event.split(" ")[-1], "at the time of"))
 
 
 def _people(
@@ -193,6 +215,12 @@ def _people(
     )
     absent = someone(culture, choice, f"{path}/D", used, gender)
     slots["D"] = Person(absent.first, absent.pronouns)
+    used.add(absent.first)
+    # Names and aims may speak of anybody; company.py says later who these people are.
+    for part in COMPANY:
+        person = someone(culture, choice, f"cast/{part}", used)
+        slots[part] = person
+        used |= set(person.name.split(" "))
 
 
 def someone(

@@ -2,11 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 
-from connectors.providers.builtin.bank.tables import NAMED, PEOPLE, SAYS, SLOT, WORDS, Premise
+from connectors.providers.builtin.bank.tables import PEOPLE, SAYS, SLOT, WORDS, Premise
 from connectors.providers.builtin.grammar import FORMS, PREPOSITIONS, PRONOUN_FORMS
 
 _NAME = r"[^\W\d_][\w'’.-]*(?: [^\W\d_][\w'’.-]*){0,3}?"
@@ -46,17 +46,44 @@ def split(text: str) -> list[str]:
     return [each for each in re.split(r"(?<=[.!?])\s+|\n+", text.strip()) if each]
 
 
-def read_back(templates: Iterable[str], text: str) -> Iterator[Found]:
-    """What stands in the slots of those sentences of the text that were made from these templates."""
-    there = [(sentence, _words(sentence)) for sentence in split(text)]
+def read_back(templates: Iterable[str], text: str, known: Collection[str] = ()) -> Iterator[Found]:
+    """What stands in the slots of those sentences of the text that were made from these templates.
+
+    `known` are names that may stand there as a whole: the preposition in “the mill on the weir” ends no slot.
+    """
+    guarded = _guarded(text, known)
+    there = [(sentence, _words(_bared(sentence))) for sentence in split(guarded)]
     for template in templates:
         for pattern in _patterns(template):
             for sentence, words in there:
                 if pattern.words and len(pattern.words & words) < 0.7 * len(pattern.words):
                     continue
-                if match := pattern.regex.fullmatch(sentence):
+                # A template may say in so many words what is a name elsewhere.
+                match = pattern.regex.fullmatch(sentence) or pattern.regex.fullmatch(_bared(sentence))
+                if match:
                     yield from _values(pattern, match)
                     break
+
+
+GUARD = {" ": "\ue000", ",": "\ue001", ".": "\ue002", ";": "\ue003", ":": "\ue004"}
+"""Stand-ins, of no meaning in any script, for what would end a slot inside a name."""
+_BARE = str.maketrans({guard: mark for mark, guard in GUARD.items()})
+_BREAKS = re.compile(rf"[.,;:]| (?:{PREPOSITIONS}|of|with|for|from|to|and|or|who|that) ")
+
+
+def _guarded(text: str, known: Collection[str]) -> str:
+    for name in sorted((each for each in known if _BREAKS.search(each)), key=len, reverse=True):
+        plain = name.removeprefix("the ")
+        if plain in text:
+            text = text.replace(plain, plain.translate(_MARKS))
+    return text
+
+
+_MARKS = str.maketrans(GUARD)
+
+
+def _bared(text: str) -> str:
+    return text.translate(_BARE)
 
 
 def settled(found: Iterable[Found]) -> dict[str, Found]:
@@ -155,7 +182,8 @@ def _group(name: str, form: str) -> str:
 
 
 def _values(pattern: _Pattern, match: re.Match[str]) -> Iterator[Found]:
-    for (name, form), text in zip(pattern.groups, match.groups(), strict=True):
+    for (name, form), guarded in zip(pattern.groups, match.groups(), strict=True):
+        text = _bared(guarded)
         if name in PEOPLE and form in PRONOUN_FORMS:
             yield Found(f"{name}.they", _pronoun(text, PRONOUN_FORMS[form]))
         elif name in PEOPLE:
@@ -164,7 +192,7 @@ def _values(pattern: _Pattern, match: re.Match[str]) -> Iterator[Found]:
             start = "at the time of" if text.casefold().startswith("at the time of ") else text.split(" ")[0]
             yield Found(name, _inside(text[len(start) + 1 :]), start.lower())
         elif form in ("", "a", "the", "s"):
-            yield Found(name, _inside(text) if name in NAMED else text)
+            yield Found(name, _inside(text))
 
 
 def _pronoun(word: str, form: int) -> str:

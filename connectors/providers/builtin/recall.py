@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from connectors.providers.builtin.bank.shelves import Genre, genre, lexicon
-from connectors.providers.builtin.bank.tables import NAMED, TYPES, Premise, Turn
+from connectors.providers.builtin.bank.shelves import Genre, genre
+from connectors.providers.builtin.bank.tables import TYPES, Premise, Turn
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.company import named_in, with_company
 from connectors.providers.builtin.genres import any_genre, genre_of
-from connectors.providers.builtin.grammar import Named, Noun, Person, Pronouns, fill
+from connectors.providers.builtin.grammar import Named, Noun, Person, Pronouns
 from connectors.providers.builtin.idea import Idea
-from connectors.providers.builtin.model import Model, Slot, invent, lending
+from connectors.providers.builtin.model import Model, Slot, invent, lending, refreshed, usual_preposition
 from connectors.providers.builtin.reading import Found, likeness, premise_of, read_back, settled, split
 from genesis.content.cast import Cast, Character
 from genesis.content.catalog import Content
@@ -89,10 +89,12 @@ def from_concept(concept: Concept, base: Model) -> Model:
     """The base with everything that can be read out of a concept, whoever wrote it."""
     premise = base.premise
     own = [*premise.hook, *premise.premise, *premise.what_if, *premise.stakes, *premise.fresh, *premise.opposes]
+    known = _known(base)
     text = "\n".join((concept.hook, concept.premise, concept.what_if, concept.stakes, concept.fresh_because))
-    found = settled(read_back(own, text))
-    found |= settled(read_back(_opposed(premise.opposes), concept.opposition))
-    found |= settled(read_back(LEADS, concept.lead))
+    found = settled(read_back(own, text, known))
+    found |= settled(read_back(_opposed(premise.opposes), concept.opposition, known))
+    found |= settled(read_back(LEADS, concept.lead, known))
+    found |= _inside(found, premise)
     model = apply(found, base)
     name = concept.lead.split(",")[0].strip()
     if "L" not in found and name[:1].isupper() and len(name.split(" ")) <= 5:
@@ -105,6 +107,28 @@ def from_concept(concept: Concept, base: Model) -> Model:
         blended = premise_of([each for each in others if _shows(each, concept, model)], _whole(concept), 0.0)
         model = lending(blended, model) if blended else model
     return refreshed(model, found)
+
+
+def _known(base: Model) -> frozenset[str]:
+    """Names and phrases that may stand in slots as a whole, so that what is inside them is not read as more."""
+    premise = base.premise
+    options = [option for slot in TYPES for option in getattr(premise.slots, slot)]
+    options += [option for declared in premise.more.values() for option in declared.options]
+    options += [each for house in premise.house.names for each in house]
+    options += [premise.other.name, *(each.name for each in base.genre.factions)]
+    options += [town for culture in base.genre.cultures for town in culture.towns]
+    told = {Named.read(option, "").text for option in options if "{" not in option}
+    told |= {base.text(slot) for slot in base.slots if not isinstance(base.slots[slot], str)}
+    return frozenset(told | {base.text("office")})
+
+
+def _inside(found: Mapping[str, Found], premise: Premise) -> dict[str, Found]:
+    """Names that stand in the texts nowhere but inside what the lead means to do."""
+    more: dict[str, Found] = {}
+    for slot, template in (("aim", premise.aim), ("plan", premise.plan)):
+        if slot in found:
+            more |= settled(read_back([template], found[slot].text))
+    return {slot: each for slot, each in more.items() if slot not in found}
 
 
 def _opposed(clauses: Iterable[str]) -> list[str]:
@@ -132,7 +156,7 @@ def apply(found: Mapping[str, Found], base: Model) -> Model:
             elif slot not in found and form == "f":
                 slots[slot] = _person(slot, _with_first(old, each.text), found, base)
         elif isinstance(old, Named):
-            kept = old.preposition if slot in NAMED and old.text == each.text else ""
+            kept = old.preposition if old.text == each.text else ""
             slots[slot] = Named(each.text, each.preposition or kept or _usual(slot, each.text, base))
         elif isinstance(old, Noun):
             slots[slot] = Noun(each.text)
@@ -165,29 +189,20 @@ def _as_pronouns(text: str) -> Pronouns | None:
 
 
 def _usual(slot: str, text: str, base: Model) -> str:
-    """The preposition that the bank gives this name, or the slot's usual one."""
+    """The preposition that the bank gives this name, else the one of its head noun, else the slot's usual one."""
+    declared = base.premise.more.get(slot)
     options: list[str] = list(getattr(base.premise.slots, slot, ()) if slot in TYPES else ())
-    if slot == "event":
-        # Each event has its own preposition, which goes with what kind of event it is.
-        return str(lexicon()["events"].get(text.split(" ")[-1], "at the time of"))
+    options += declared.options if declared else ()
     if slot == "town":
-        options = [town for culture in base.genre.cultures for town in culture.towns]
-    old = base.slots[slot]
-    usual = old.preposition if isinstance(old, Named) else "in"
+        options += [town for culture in base.genre.cultures for town in culture.towns]
     for option in options:
-        known = Named.read(option, usual)
-        if known.text == text:
+        known = Named.read(option, "")
+        if known.text == text and known.preposition:
             return known.preposition
-    return {"site": "at", "house": "at", "other": "at", "third": "at"}.get(slot, "in")
-
-
-def refreshed(model: Model, found: Mapping[str, Found] | None = None) -> Model:
-    """The model with those texts told anew that depend on its names; a wound that was found stays."""
-    premise, slots = model.premise, dict(model.slots)
-    slots["aim"], slots["plan"] = fill(premise.aim, slots), fill(premise.plan, slots)
-    if found and "wound" in found:
-        slots["wound"] = found["wound"].text
-    return replace(model, slots=slots)
+    old = base.slots[slot]
+    if slot == "town" and isinstance(old, Named) and old.preposition == "aboard":
+        return old.preposition
+    return usual_preposition(declared.type if declared else slot, text)
 
 
 def _pronouns_in(concept: Concept, model: Model) -> Pronouns | None:
@@ -215,7 +230,8 @@ def pronouns_of_name(name: str, model: Model) -> Pronouns | None:
 def _from_story(story: Story, model: Model) -> Model:
     """Names as the story has them; one changed there by hand counts."""
     plot = model.genre.plots[model.premise.plot]
-    found = settled(read_back([each for text in plot.opening for each in split(text)], story.synopsis))
+    openings = [each for text in plot.opening for each in split(text)]
+    found = settled(read_back(openings, story.synopsis, _known(model)))
     names = ("L", "L.they", "town", "trade")
     kept = {name: found[name] for name in names if name in found}
     if kept and ("L" in kept or model.lead.first not in story.synopsis):

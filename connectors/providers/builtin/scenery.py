@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from connectors.providers.builtin.bank.tables import Place as Entry
 from connectors.providers.builtin.bank.tables import Role
 from connectors.providers.builtin.choice import Choice
-from connectors.providers.builtin.grammar import Named, heading
+from connectors.providers.builtin.grammar import Named
 from connectors.providers.builtin.model import Model
 from connectors.providers.builtin.reading import likeness
 from connectors.providers.builtin.spine import EPISODES, RULES, Step
-from connectors.providers.builtin.worlds import ROLES, as_named, place_entries
+from connectors.providers.builtin.worlds import ROLES, as_named, name_of, place_entries
 from genesis.content.world import Place, World
 
 
@@ -46,8 +46,7 @@ def scenery(model: Model, choice: Choice, world: World | None) -> Scenery:
     by_role: dict[Role, list[Scene]] = {role: [] for role in ROLES}
     if world is None or not world.places:
         for role, entry in place_entries(model, choice):
-            name = heading(model.clause(entry.name))
-            place = Place(name=name[:60], kind=entry.kind)
+            place = Place(name=name_of(entry, model), kind=entry.kind)
             by_role[role].append(Scene("", as_named(place, entry)))
         return Scenery(by_role)
     left: list[Place] = []
@@ -56,7 +55,8 @@ def scenery(model: Model, choice: Choice, world: World | None) -> Scenery:
         if known is None:
             left.append(place)
         else:
-            by_role[known.role].append(Scene(place.id, as_named(place, known), place.detail))
+            renamed = place.name.removeprefix("The Other ") not in name_of(known, model)
+            by_role[known.role].append(Scene(place.id, as_named(place, known, renamed), place.detail))
     fallback = [Scene(each.id, as_named(each), each.detail) for each in left]
     everywhere = fallback + [each for scenes in by_role.values() for each in scenes]
     for role in ROLES:

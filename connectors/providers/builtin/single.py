@@ -7,11 +7,11 @@ from connectors.providers.builtin import casts, outlines, stories, worlds
 from connectors.providers.builtin.audiences import CHILDREN, audience_of, childs, written_for
 from connectors.providers.builtin.bank.tables import Audience
 from connectors.providers.builtin.choice import Choice
-from connectors.providers.builtin.company import PARTS, named_in, with_company
+from connectors.providers.builtin.company import named_in, with_company
 from connectors.providers.builtin.granting import granted, replaced, texts_of
 from connectors.providers.builtin.idea import Idea
 from connectors.providers.builtin.locking import locked_people, with_locked
-from connectors.providers.builtin.model import Model
+from connectors.providers.builtin.model import COMPANY, Model
 from connectors.providers.builtin.recall import from_cast, from_world, recall
 from connectors.providers.builtin.revising import merged, opened
 from connectors.providers.builtin.rewriting import chapters_anew
@@ -71,7 +71,7 @@ def _told(work: Work, wishes: Wishes, choice: Choice, former: Content | None) ->
         old = request.previous[0] if request.previous else None
         if isinstance(old, Cast):
             model = with_locked(model, old, request.locks)
-            fixed |= {part: model.person(part) for part in locked_people(old, request.locks) if part in PARTS}
+            fixed |= {part: model.person(part) for part in locked_people(old, request.locks) if part in COMPANY}
         second = _second(work.idea)
         if second and written_for(model.genre, _audience(work, model)) in CHILDREN:
             second = childs(second)
@@ -115,7 +115,7 @@ def _under_new_names(work: Work, plot: Outline, model: Model) -> Outline:
     confirmed = {stage: each for stage, each in work.request.confirmed.items() if stage in early}
     earlier = recall(work.request.brief, work.idea, work.steady, confirmed).model
     pairs = [(earlier.text("town"), model.text("town"))]
-    for part in ("L", "N", *PARTS):
+    for part in ("L", "N", *COMPANY):
         old, new = earlier.person(part), model.person(part)
         if old.name != new.name:
             pairs += [(old.name, new.name), (old.first, new.first)]

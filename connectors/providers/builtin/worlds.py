@@ -12,6 +12,7 @@ from connectors.providers.builtin.bank.tables import Rule as RuleEntry
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import Named, Noun, capital, fill, fit, heading, sentences
 from connectors.providers.builtin.model import Model
+from connectors.providers.builtin.prepositions import preposition_of, preposition_of_town
 from connectors.providers.builtin.wishes import Wishes
 from genesis.content.world import Faction, Lore, Place, Rule, World
 
@@ -126,7 +127,7 @@ def _places(model: Model, choice: Choice) -> tuple[Place, ...]:
     places: list[Place] = []
     named: set[str] = set()
     for number, (_, entry) in enumerate(place_entries(model, choice), 1):
-        name = heading(model.clause(entry.name))[:56]
+        name = name_of(entry, model)
         if name.casefold() in named:
             if number > len(ROLES):
                 continue
@@ -185,10 +186,20 @@ def _kind(motif: Noun) -> Literal["creature", "item", "concept"]:
     return "creature" if read.first("creatures") else "item" if read.first("objects") else "concept"
 
 
-def as_named(place: Place, entry: PlaceEntry | None = None) -> Named:
-    """A place as a name with its preposition, fit for a slot."""
+def name_of(entry: PlaceEntry, model: Model) -> str:
+    """What a place of the bank is called in this book."""
+    return heading(model.clause(entry.name))[:56]
+
+
+def as_named(place: Place, entry: PlaceEntry | None = None, renamed: bool = False) -> Named:
+    """A place as a name with its preposition, fit for a slot.
+
+    `entry` is what the bank has of the place; a place that was renamed goes by its new name's head noun first.
+    """
     name = f"the {place.name[4:]}" if place.name.startswith("The ") else place.name
-    usual = PREPOSITIONS[place.kind]
-    if place.name.endswith((" Street", " Lane", " Row", " Court", " Stair", " Alley", " Deck")):
-        usual = "on" if place.name.endswith((" Stair", " Deck")) else "in"
-    return Named(name, entry.prep if entry and entry.prep else usual)
+    known = entry.prep if entry else ""
+    if known and not renamed:
+        return Named(name, known)
+    usual = known or PREPOSITIONS[place.kind]
+    settled = preposition_of_town if place.kind == "settlement" else preposition_of
+    return Named(name, settled(place.name, usual))

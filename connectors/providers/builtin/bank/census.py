@@ -5,16 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
+from connectors.providers.builtin.bank.filling import fillings, options
 from connectors.providers.builtin.bank.lengths import entries, lengths, texts_of, whole_premises
 from connectors.providers.builtin.bank.shelves import Genre
 from connectors.providers.builtin.bank.tables import (
-    PEOPLE,
-    SAYS,
-    SLOT,
-    SLOTS,
     Beat,
     Part,
-    Premise,
     Role,
 )
 
@@ -40,6 +36,10 @@ GRAMMAR = (
         "a preposition before a name; write {name.in}",
     ),
     (
+        re.compile(r"\b(?:in|on|at) \{\w+\.in\}"),
+        "a place may bring the same word; write “shut up {P.in}”, not “shut in”",
+    ),
+    (
         re.compile(r"\{[LNDAMRW]\.theyC?\} (?:has|is|was|does|goes|had been being|doesn['’]t|isn['’]t|wasn['’]t)\b"),
         "the verb must agree; write {L.v:has|have}",
     ),
@@ -53,8 +53,6 @@ GRAMMAR = (
     (re.compile(r"\b[Ss]uddenly\b|\b[Ll]ittle did\b|—"), "not in this house; see the don'ts of README.md"),
 )
 """Patterns that a text must not have, with the remedy."""
-STAGED = ("plots", "turns", "chains", "episodes")
-"""Tables whose texts may use the premise's whole texts as slots."""
 
 
 def violations(genre: Genre) -> list[str]:
@@ -63,7 +61,8 @@ def violations(genre: Genre) -> list[str]:
         *_too_few(genre),
         *_references(genre),
         *_names(genre),
-        *_slots(genre),
+        *fillings(genre),
+        *options(genre),
         *_grammar(genre),
         *_wounds(genre),
         *lengths(genre),
@@ -147,22 +146,6 @@ def _names(genre: Genre) -> Iterator[str]:
     for name, count in Counter(each.id for each in genre.premises).items():
         if count > 1:
             yield f"premises: {count} are called “{name}”; give each its own name."
-
-
-def _slots(genre: Genre) -> Iterator[str]:
-    for table, entry in entries(genre):
-        known = set(SLOTS) | ({"age", "job", "secret_N"} if table == "people" else set())
-        if table in STAGED:
-            known |= SAYS | set(getattr(entry, "slots", ()))
-        if isinstance(entry, Premise):
-            known |= set(entry.more)
-        name = getattr(entry, "id", "") or getattr(entry, "name", "") or table
-        for where, text in texts_of(entry):
-            for found in SLOT.finditer(text):
-                if found[1] not in known:
-                    yield f"{table} “{name}” {where}: there is no slot {{{found[1]}}} here; mend the name."
-                elif found[1] in PEOPLE and found[2] in ("a", "the", "pl", "T", "in"):
-                    yield f"{table} “{name}” {where}: {found[0]}: people have no such form."
 
 
 def _grammar(genre: Genre) -> Iterator[str]:
