@@ -39,10 +39,11 @@ def tell(model: Model, choice: Choice, wishes: Wishes) -> World:
     lore = _lore(model, choice, ids, short=wishes.length < 0)
     if wishes.length < 0:
         overview = overview[:2]
-    era = choice.pick("w/era", _own(premise.era, pools.eras, choice))
+    eras = [sentences(model.clause(each)) for each in _own(premise.era, pools.eras, choice)]
+    era = choice.pick("w/era", [each for each in eras if len(each) <= 120] or eras)
     return World(
         name=capital(model.text("town"))[:80],
-        era=fit(capital(wishes.era) or sentences(model.clause(era)), 120),
+        era=fit(capital(wishes.era) or era, 120),
         overview=fit("\n\n".join(overview), 1500),
         atmosphere=atmosphere,
         daily_life=model.say(choice.pick("w/daily_life", _own(premise.life, pools.lives, choice)), 600),
