@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from connectors.providers.builtin.bank.filling import fillings, options
-from connectors.providers.builtin.bank.lengths import entries, lengths, texts_of, whole_premises
+from connectors.providers.builtin.bank.lengths import entries, eras, lengths, texts_of, whole_premises
 from connectors.providers.builtin.bank.shelves import Genre
 from connectors.providers.builtin.bank.tables import (
     Beat,
@@ -67,6 +67,7 @@ def violations(genre: Genre) -> list[str]:
         *_wounds(genre),
         *lengths(genre),
         *whole_premises(genre),
+        *eras(genre),
         *_repeats(genre),
     ]
 

@@ -146,6 +146,16 @@ def whole_premises(genre: Genre) -> Iterator[str]:
             yield f"premise “{premise.id}” premise: about {length} characters in all, {PREMISE} fit; shorten it."
 
 
+def eras(genre: Genre) -> Iterator[str]:
+    """A sentence for each era that is too long with the longest event and years; there is no room to cut it."""
+    years = max(genre.pools.years, key=len)
+    for premise in genre.premises:
+        event = max(premise.slots.event, key=len)
+        length = estimated((premise.era or "").replace("{event}", event).replace("{years}", years))
+        if length > 120:
+            yield f"premise “{premise.id}” era: {length} characters with “{event}”, 120 fit; shorten it."
+
+
 def _limit(table: str, where: str) -> int:
     field = re.sub(r"( “[^”]*”| \d+)+$", "", where)
     names = re.split(r"\.| “[^”]*”\.?| \d+\.?", field)
