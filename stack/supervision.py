@@ -12,13 +12,8 @@ from typing import Literal
 from connectors import liveness
 from connectors.settings import Settings
 from genesis.errors import GenesisError
+from stack.backoff import Backoff
 from stack.processes import Command, last_lines, spawn, trim
-
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
-"""Seconds before the first restart; doubled with each further one up to the second figure."""
-
-HEALTHY_FOR = 60.0
-"""Seconds a part must have run for its next failure to count as the first."""
 
 ASK_EVERY, WATCH_EVERY = 0.05, 2.0
 """Seconds between two health checks while a part starts, and when it runs."""
@@ -71,7 +66,13 @@ class Standing:
 class Supervisor:
     """Runs one part until `stop`."""
 
-    def __init__(self, settings: Settings, part: Part, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        part: Part,
+        changed: Callable[[], None] = lambda: None,
+        backoff: Backoff | None = None,
+    ) -> None:
         self.part = part
         self.standing = Standing()
         self.log = settings.data / "logs" / f"{part.name}.log"
@@ -81,8 +82,9 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
-        self._failures = 0
+        self._backoff = backoff or Backoff()
         self._asked = False
+        self._condemned = False
         self._was_ready = False
 
     @property
@@ -105,7 +107,7 @@ class Supervisor:
                 # Its own error says more than ours would.
                 self._task.result()
                 raise PartFailed(f"{self.part.name} was stopped.")
-            if (failures is not None and self._failures >= failures) or time.monotonic() > deadline:
+            if (failures is not None and self._backoff.failures >= failures) or time.monotonic() > deadline:
                 raise PartFailed(self._failure())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ready.wait(), 0.1)
@@ -143,7 +145,7 @@ class Supervisor:
     async def _run(self) -> None:
         first = True
         while not self._stop.is_set():
-            self._asked = self._was_ready = False
+            self._asked = self._condemned = self._was_ready = False
             started = time.monotonic()
             try:
                 await self._live()
@@ -155,15 +157,19 @@ class Supervisor:
             if self._stop.is_set():
                 return
             first = False
-            if time.monotonic() - started > HEALTHY_FOR:
-                self._failures = 0
-            pause = 0.0 if self._asked else min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures)
-            self._failures += 0 if self._asked else 1
+            pause = 0.0 if self._asked else self._pause(time.monotonic() - started)
             self.standing.restarts += 1
             log.warning("%s %s; restarted in %.1f s", self.part.name, self.standing.why, pause)
             self._stand("pausing", None)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), pause)
+
+    def _pause(self, lived: float) -> float:
+        process = self._process
+        killed = process is not None and process.returncode == -SIGKILL
+        if killed and self._was_ready and not self._condemned:
+            return self._backoff.killed()
+        return self._backoff.failed(lived)
 
     async def _live(self) -> None:
         """One life of the process, from its start to its end."""
@@ -229,6 +235,7 @@ class Supervisor:
 
     def _condemn(self, process: asyncio.subprocess.Process, why: str) -> None:
         log.error("%s %s and is killed", self.part.name, why)
+        self._condemned = True
         self._ready.clear()
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -12,7 +12,8 @@ import pytest
 
 from connectors import liveness
 from connectors.settings import Settings
-from stack import supervision
+from stack import backoff, supervision
+from stack.backoff import Backoff
 from stack.processes import Command, trim
 from stack.supervision import Part, PartFailed, Supervisor
 
@@ -93,18 +94,112 @@ async def test_a_part_killed_by_a_stranger_is_back_too(supervise):
 
 
 async def test_a_part_that_always_fails_is_restarted_ever_more_slowly_and_its_log_is_shown(supervise, monkeypatch):
-    monkeypatch.setattr(supervision, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
     piece = supervise("print('the reason is this'); raise SystemExit(3)")
 
     with pytest.raises(PartFailed, match=r"exit code 3(.|\n)*the reason is this"):
         await piece.wait_ready(20, failures=3)
 
 
-def test_the_pauses_grow_to_their_limit():
-    pauses = [min(supervision.LONGEST_PAUSE, supervision.FIRST_PAUSE * 2**n) for n in range(12)]
+class Clock:
+    """Time that goes by when it is told to."""
 
-    assert pauses[:4] == [0.2, 0.4, 0.8, 1.6]
-    assert pauses[-1] == 30.0
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_pauses_of_one_that_fails_by_itself_grow_to_their_limit():
+    pauses = Backoff(Clock())
+    assert [pauses.failed(1.0) for _ in range(12)] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30, 30, 30]
+
+
+def test_after_a_minute_of_health_a_failure_is_the_first_again():
+    pauses = Backoff(Clock())
+    assert [pauses.failed(1.0), pauses.failed(1.0), pauses.failed(61.0)] == [0.2, 0.4, 0.2]
+
+
+def test_one_that_is_killed_while_it_serves_is_started_at_once_even_twice_a_minute():
+    clock = Clock()
+    pauses = Backoff(clock)
+    for _ in range(20):
+        assert pauses.killed() == 0
+        clock.now += 10
+
+
+def test_one_that_is_killed_for_want_of_memory_is_not_started_all_the_time():
+    """It is killed a second after each start: five times at once, then once in ten seconds and no later."""
+    clock = Clock()
+    pauses = Backoff(clock)
+    waits = []
+    for _ in range(12):
+        waits.append(pauses.killed())
+        clock.now += waits[-1] + 1
+    assert waits[:5] == [0, 0, 0, 0, 0]
+    assert waits[5:] == pytest.approx([5, 9, 9, 9, 9, 9, 9])
+
+
+def test_a_kill_is_no_failure():
+    pauses = Backoff(Clock())
+    pauses.failed(1.0)
+    pauses.failed(1.0)
+    pauses.killed()
+    assert pauses.failures == 0
+    assert pauses.failed(1.0) == 0.2
+
+
+class Told(Backoff):
+    """Remembers what it was told of, and waits for nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def failed(self, lived: float) -> float:
+        self.told.append("failed")
+        return 0.0
+
+    def killed(self) -> float:
+        self.told.append("killed")
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("ending", "told"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", "killed"),
+        ("os.kill(os.getpid(), signal.SIGABRT)", "failed"),
+        ("sys.exit(0)", "failed"),
+        ("sys.exit(70)", "failed"),
+    ],
+)
+async def test_only_a_kill_counts_as_one_from_outside(settings, ending: str, told: str):
+    """The piece ends once it is seen to be ready."""
+    pauses = Told()
+    go = settings.data / "go"
+    text = REPORTS.replace("import signal, sys, time", "import os, signal, sys, time").replace(
+        "while True: time.sleep(60)", f"while not os.path.exists({str(go)!r}): time.sleep(0.02)\n    {ending}"
+    )
+    command = Command(program(text), env={"GENESIS_DATA": str(settings.data)})
+    piece = Supervisor(settings, Part("piece", lambda: command), backoff=pauses)
+    piece.start()
+    await piece.wait_ready(20)
+    go.touch()
+    await until(lambda: pauses.told)
+    await piece.stop()
+    assert pauses.told[0] == told
+
+
+async def test_one_killed_before_it_ever_served_has_failed(settings):
+    """So does one that takes too much memory at its start."""
+    pauses = Told()
+    command = Command(program("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    piece = Supervisor(settings, Part("piece", lambda: command), backoff=pauses)
+    piece.start()
+    await until(lambda: pauses.told)
+    await piece.stop()
+    assert set(pauses.told) == {"failed"}
 
 
 async def test_a_program_that_is_missing_fails_with_its_name(settings):
@@ -140,6 +235,7 @@ async def test_a_part_that_falls_silent_is_killed_though_its_process_lives(super
     await until(lambda: piece.standing.restarts > 0)
 
     assert piece.standing.why == "was ended by SIGKILL"
+    assert piece._backoff.failures == 1, "it is at fault, though it was a kill"
 
 
 async def test_a_part_that_never_promised_to_speak_may_be_silent(supervise, monkeypatch):
