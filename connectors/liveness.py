@@ -13,6 +13,9 @@ log = logging.getLogger(__name__)
 
 State = Literal["starting", "ready"]
 
+EXIT_NEWER = 78
+"""Exit code of a part that has met what a newer release wrote: only that release may go on from there."""
+
 
 @dataclass(frozen=True)
 class Liveness:

@@ -39,6 +39,16 @@ class Unreadable(GenesisError):
     """These bytes are no message of this wire format; the whole message belongs into the dead letters."""
 
 
+class Newer(Unreadable):
+    """A newer release has written this message, and this one must not go on without understanding it. Install the
+    release that wrote it (or a later one) and start again: nothing is lost, and nothing was put aside."""
+
+    def __init__(self, message: str = "", session_id: UUID | None = None) -> None:
+        super().__init__(message)
+        self.session_id = session_id
+        """Of a message: the session it names."""
+
+
 def _tag(model: type[Any]) -> str:
     return str(model.model_fields["type"].default)
 
@@ -81,6 +91,10 @@ def _with_versions(body: Json) -> Json:
 STATE_UPCASTERS: dict[int, Callable[[Json], Json]] = {1: _with_versions}
 """Schema version -> body of that version to body of the next one."""
 
+_COMMAND_TAG = re.compile(r"[A-Z]+(_[A-Z]+)*")
+_EVENT_TAG = re.compile(r"[a-z]+(-[a-z]+)*")
+"""What tags of any release look like."""
+
 COMMAND_TYPES = tuple(_COMMANDS)
 """Tags a client may send; internal ones are refused at the door."""
 
@@ -94,20 +108,24 @@ def parse_command(command_type: str, payload: Json) -> PersonCommand:
 
 
 def load_envelope(value: bytes) -> Envelope:
-    """A message of genesis.commands. Raises Unreadable."""
+    """A message of genesis.commands. Raises Unreadable; Newer where all is in order but its type is unknown."""
     try:
         body = from_json(value)
-        model = _COMMANDS.get(body["type"]) or _INTERNALS[body["type"]]
-        return Envelope(
-            message_id=UUID(body["id"]),
-            session_id=UUID(body["session_id"]),
-            user_id=str(body["user_id"]),
-            correlation_id=UUID(body["correlation_id"]),
-            at=_TIME.validate_python(body["at"]).astimezone(UTC),
-            message=model.model_validate({**body["payload"], "type": body["type"]}),
-            command_no=_optional_int(body.get("command_no")),
-            expected_version=_optional_int(body.get("expected_version")),
-        )
+        envelope: dict[str, Any] = {
+            "message_id": UUID(body["id"]),
+            "session_id": UUID(body["session_id"]),
+            "user_id": str(body["user_id"]),
+            "correlation_id": UUID(body["correlation_id"]),
+            "at": _TIME.validate_python(body["at"]).astimezone(UTC),
+            "command_no": _optional_int(body.get("command_no")),
+            "expected_version": _optional_int(body.get("expected_version")),
+        }
+        tag, payload = body["type"], {**body["payload"]}
+        model = _COMMANDS.get(tag) or _INTERNALS.get(tag)
+        if model is None:
+            # Last, so that junk is never taken for it.
+            raise Newer(session_id=envelope["session_id"]) if _COMMAND_TAG.fullmatch(tag) else KeyError(tag)
+        return Envelope(message=model.model_validate({**payload, "type": tag}), **envelope)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"not a message of genesis.commands: {_described(error)}") from error
 
@@ -206,7 +224,7 @@ _BODIES: dict[tuple[bytes, bytes], type[Any]] = {
 
 
 def load_event(value: bytes) -> Recorded:
-    """A message of genesis.events. Raises Unreadable."""
+    """A message of genesis.events. Raises Unreadable, and Newer as `event_from_body` does."""
     head = _HEAD.match(value)
     model = _BODIES.get((head[1], head[2])) if head else None
     if model is not None:
@@ -238,28 +256,42 @@ def _recorded(body: Any) -> Recorded:
 
 
 def event_from_body(body: Json) -> Recorded:
-    """An event from its body, whichever version wrote it. Raises Unreadable."""
+    """An event from its body, whichever version wrote it.
+
+    Raises Unreadable; Newer where all is in order but the event's type or version is beyond what is known here.
+    """
     try:
         metadata = body["metadata"]
-        return Recorded(
-            event_id=_uuid(body["event_id"]),
-            event=_event(body["event_type"], body["event_version"], body["payload"]),
-            session_id=_uuid(body["aggregate_id"]),
-            sequence=int(body["sequence"]),
-            correlation_id=_uuid(body["correlation_id"]),
-            causation_id=_uuid(body["causation_id"]),
-            created_at=_TIME.validate_python(body["created_at"]).astimezone(UTC),
-            user_id=str(metadata["user_id"]),
-            command_no=_optional_int(metadata.get("command_no")),
-            part=int(metadata["part"]),
-            of=int(metadata["of"]),
-        )
+        place: dict[str, Any] = {
+            "event_id": _uuid(body["event_id"]),
+            "session_id": _uuid(body["aggregate_id"]),
+            "sequence": int(body["sequence"]),
+            "correlation_id": _uuid(body["correlation_id"]),
+            "causation_id": _uuid(body["causation_id"]),
+            "created_at": _TIME.validate_python(body["created_at"]).astimezone(UTC),
+            "user_id": str(metadata["user_id"]),
+            "command_no": _optional_int(metadata.get("command_no")),
+            "part": int(metadata["part"]),
+            "of": int(metadata["of"]),
+        }
+        tag, version, payload = body["event_type"], body["event_version"], {**body["payload"]}
+        # Last, so that junk is never taken for it.
+        if body.get("aggregate_type") == AGGREGATE_TYPE and _is_newer(tag, version):
+            raise Newer(session_id=place["session_id"])
+        return Recorded(event=_event(tag, version, payload), **place)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"not an event body: {_described(error)}") from error
 
 
 def _uuid(value: str | UUID) -> UUID:
     return value if isinstance(value, UUID) else UUID(value)
+
+
+def _is_newer(tag: str, version: Any) -> bool:
+    model = _EVENTS.get(tag)
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        return False
+    return version > model.EVENT_VERSION if model else _EVENT_TAG.fullmatch(tag) is not None
 
 
 def _event(tag: str, version: int, payload: Json) -> Event:
@@ -318,9 +350,11 @@ def dump_state(state: Session) -> bytes:
 
 
 def load_state(record: bytes) -> Session:
-    """A saved session. Raises Unreadable."""
+    """A saved session. Raises Unreadable; Newer where a newer release has saved it."""
     try:
         schema, repairs, _ = state_prefix(record)
+        if schema > STATE_SCHEMA:
+            raise Newer
         body = record[record.index(b"\n") + 1 :]
         state = Session.model_validate_json(body) if schema == STATE_SCHEMA else _older_state(schema, body)
         return state.model_copy(update={"repairs": repairs}) if repairs else state
@@ -337,10 +371,12 @@ def _older_state(schema: int, record: bytes) -> Session:
 
 
 def state_prefix(record: bytes) -> tuple[int, int, int]:
-    """Schema version, repairs and sequence of a record, without reading its body. Raises ValueError."""
+    """Schema version, repairs and sequence of a record, without reading its body. Raises ValueError.
+
+    The prefix is the same in every release: so a recovery keeps a newer release's record, which an older one can't
+    read, from being displaced by an older record.
+    """
     schema, repairs, sequence = record[: record.index(b"\n")].split(b" ")
-    if int(schema) > STATE_SCHEMA:
-        raise ValueError("the state was written by a newer release")
     return int(schema), int(repairs), int(sequence)
 
 

@@ -8,8 +8,10 @@ import sys
 
 import uvloop
 
+from connectors.liveness import EXIT_NEWER
 from connectors.settings import Settings
 from genesis.errors import GenesisError
+from genesis.wire import Newer
 from projections import sweeper
 from projections.runner import Runner
 
@@ -64,4 +66,4 @@ if __name__ == "__main__":
         uvloop.run(main(Settings()))
     except GenesisError as error:
         log.error("%s", error)
-        sys.exit(1)
+        sys.exit(EXIT_NEWER if isinstance(error, Newer) else 1)

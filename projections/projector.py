@@ -127,10 +127,17 @@ class Projector:
 
         They are in the order of their partition and begin at its position. Afterwards each of them is a row of the
         history, a repeat of one, or in quarantine. Raises Overtaken and Swapped, with nothing written, and what
-        asyncpg raises while the server is away.
+        asyncpg raises while the server is away; genesis.wire.Newer where one of them is a newer release's, once all
+        before it is projected.
         """
         try:
-            await self._write(messages, read or read_ahead(messages))
+            reads = read or read_ahead(messages)
+        except wire.Newer:
+            if before := readable(messages):
+                await self.project(before)
+            raise
+        try:
+            await self._write(messages, reads)
         except Refused as error:
             log.warning("a batch of %d messages goes one by one: %s", len(messages), error)
             self._cache.clear()
@@ -229,13 +236,38 @@ class Read:
 
 
 def read_ahead(messages: Sequence[Message]) -> list[Read]:
-    """What can be made of these messages before their turn has come: half the work of projecting them."""
+    """What can be made of these messages before their turn has come: half the work of projecting them.
+
+    Raises genesis.wire.Newer where one of them is a newer release's; see `readable`.
+    """
     return [_read(message) for message in messages]
+
+
+def readable(messages: Sequence[Message]) -> list[Message]:
+    """These messages without those that a newer release wrote, and without what follows them in their partition."""
+    stopped: set[int] = set()
+    left: list[Message] = []
+    for message in messages:
+        try:
+            if message.partition not in stopped:
+                _read(message)
+                left.append(message)
+        except wire.Newer:
+            stopped.add(message.partition)
+    return left
 
 
 def _read(message: Message) -> Read:
     try:
         recorded = wire.load_event(message.value or b"")
+    except wire.Newer as error:
+        left = remains(message)
+        if message.key != str(error.session_id).encode():
+            return Read(message, None, left, "its key is not the id of its session")
+        raise wire.Newer(
+            f"genesis.events holds at {message.partition}/{message.offset} what this release does not know "
+            f"({left.event_type}). {wire.Newer()}"
+        ) from error
     except (wire.Unreadable, RecursionError) as error:
         return Read(message, None, remains(message), str(error))
     if message.key != str(recorded.session_id).encode():

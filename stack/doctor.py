@@ -200,7 +200,7 @@ async def _commands(connection: Connection, findings: Findings) -> None:
 
 async def _quarantine(connection: Connection, findings: Findings) -> None:
     said = {
-        "unreadable": ("can't be read", "a newer release wrote it, or it is junk"),
+        "unreadable": ("can't be read", "it is junk"),
         "refused": ("was refused by the projection", "a bug worth a report; logs/projector.log says where"),
         "fork": ("is a second one at a place that is taken", "two workers wrote, or it is forged"),
     }

@@ -50,13 +50,18 @@ class Replay:
         return len(self._partitions)
 
     def feed(self, record: Any) -> None:
-        """The next record of the log, as aiokafka brings it."""
+        """The next record of the log, as aiokafka brings it.
+
+        Raises wire.Newer: without what a newer release wrote no state would be right.
+        """
         key = record.key or b""
         try:
             recorded = wire.load_event(record.value or b"")
             if str(recorded.session_id).encode() != key:
                 raise wire.Unreadable("its key is not the id of its session")
-        except (wire.Unreadable, RecursionError):
+        except (wire.Unreadable, RecursionError) as error:
+            if isinstance(error, wire.Newer) and str(error.session_id).encode() == key:
+                raise
             # As the projector has it: junk at any other place than the next belongs to nobody's history, so
             # whether something is missing is seen at the next event.
             self.seen["unreadable"] += 1

@@ -270,4 +270,6 @@ class Supervisor:
 def _ended(code: int) -> str:
     if code < 0:
         return f"was ended by {Signals(-code).name}"
+    if code == liveness.EXIT_NEWER:
+        return "has met what a newer release wrote; install that release"
     return f"ended with exit code {code}"

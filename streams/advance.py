@@ -54,14 +54,21 @@ class Advance:
 
 
 def advance(arrived: Arrived, before: Held | None, rules: Rules) -> Advance:
-    """The next step of the session that this message is for. Raises nothing on account of the message."""
+    """The next step of the session that this message is for.
+
+    Raises nothing on account of the message, but wire.Newer: what this release does not know it must not refuse.
+    """
     try:
         envelope = _opened(arrived)
+    except wire.Newer:
+        raise
     except Exception as error:
         return _put_aside(arrived, before, error, Reason.UNREADABLE, _numbered_by_headers(arrived))
     try:
         step = machine.handle(envelope, before.state if before else None, rules)
         return _carried_out(arrived, before, step, envelope.message.type, str(envelope.message_id))
+    except wire.Newer:
+        raise
     except Exception as error:
         numbered = None
         if envelope.command_no is not None:
@@ -75,13 +82,15 @@ def without_state(arrived: Arrived, record: bytes, error: BaseException) -> Adva
     """A message whose session can't be read from the table: a repair mends it, all else becomes a dead letter.
 
     Guessing the state would fork the session's history. The command has no outcome until an operator
-    repairs the session, and it is then sent again.
+    repairs the session, and it is then sent again. Raises wire.Newer as `advance` does.
     """
     try:
         envelope = _opened(arrived)
         if isinstance(message := envelope.message, StateRepaired):
             step = machine.repair(envelope, message, None, repairs=_repairs(record))
             return _carried_out(arrived, None, step, message.type, str(envelope.message_id))
+    except wire.Newer:
+        raise
     except Exception as unreadable:
         error = unreadable
     letter = dead_letter(arrived, reader=READER, error=error)
@@ -89,8 +98,14 @@ def without_state(arrived: Arrived, record: bytes, error: BaseException) -> Adva
 
 
 def _opened(arrived: Arrived) -> Envelope:
-    envelope = wire.load_envelope(arrived.value or b"")
-    if arrived.key is None or str(envelope.session_id).encode() != arrived.key:
+    try:
+        envelope = wire.load_envelope(arrived.value or b"")
+        session_id: UUID | None = envelope.session_id
+    except wire.Newer as error:
+        if arrived.key == str(error.session_id).encode():
+            raise
+        session_id = None
+    if session_id is None or arrived.key is None or str(session_id).encode() != arrived.key:
         raise wire.Unreadable("the session in the body is not the one in the key")
     return envelope
 

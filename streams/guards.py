@@ -51,15 +51,15 @@ def _verify() -> None:
 _verify()
 
 
-def die(reason: str) -> NoReturn:
+def die(reason: str, code: int = EXIT_UNKNOWN) -> NoReturn:
     """The last resort: the process ends at once, commits nothing, and its supervisor starts it anew.
 
     An exception that leaves an agent would be acknowledged by Faust: the message would be lost.
     """
-    log.critical("exit %d: %s", EXIT_UNKNOWN, reason)
+    log.critical("exit %d: %s", code, reason)
     logging.shutdown()
     sys.stderr.flush()
-    os._exit(EXIT_UNKNOWN)
+    os._exit(code)
 
 
 class DurableTable(faust.Table):  # type: ignore[type-arg]  # generic in the stubs, not at run time

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol, cast
 
+from connectors.liveness import EXIT_NEWER
 from connectors.settings import Settings
 from genesis.session.rules import Rules
 from genesis.topics import COMMANDS, DEAD_LETTERS, EVENTS, REQUESTS
-from genesis.wire import Unreadable
+from genesis.wire import Newer, Unreadable
 from streams.advance import READER, Advance, Held, advance, without_state
 from streams.app import Machine
 from streams.cache import SessionCache
@@ -63,12 +64,18 @@ def rules(settings: Settings) -> Rules:
 
 
 def decide(batch: Sequence[Arrived], cache: SessionCache, kernel_rules: Rules) -> Step:
-    """Runs the kernel over a batch of one partition, in memory; one state object per session."""
+    """Runs the kernel over a batch of one partition, in memory; one state object per session.
+
+    Raises genesis.wire.Newer where a message or a state is a newer release's: nothing of the batch may be done then,
+    and all of it comes again to that release.
+    """
     step = Step()
     for arrived in batch:
         key = arrived.key
         try:
             before = None if key is None else step.held.get(key) or cache.get(key)
+        except Newer:
+            raise
         except Unreadable as error:
             done = without_state(arrived, cache.record(key or b"") or b"", error)
         else:
@@ -173,6 +180,8 @@ def attach(machine: Machine, settings: Settings, counters: Counters | None = Non
                 # In order: with one message in work, a later one's acknowledgement would commit past it.
                 for event in batch:
                     event.ack()
+            except Newer as error:
+                die(f"{COMMANDS.name}/{partition}: {error}", EXIT_NEWER)
             except Exception as error:
                 die(f"a batch of {COMMANDS.name} could not be finished: {_where(error)} {_safe(error)}")
 

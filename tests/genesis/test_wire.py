@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -232,11 +233,61 @@ def test_the_sentence_about_an_unreadable_message_holds_no_word_of_the_person():
     assert "secret" not in str(caught.value)
 
 
-def test_a_body_of_a_newer_release_is_unreadable():
-    [first, *_] = a_story_of_everything()
-    body = json.loads(wire.dump_event(first))
-    with pytest.raises(wire.Unreadable):
-        wire.load_event(json.dumps({**body, "event_version": 99}).encode())
+def an_event_s_body() -> dict[str, object]:
+    return dict(json.loads(wire.dump_event(a_story_of_everything()[0])))
+
+
+@pytest.mark.parametrize("beyond", [{"event_version": 99}, {"event_type": "session-dreamt"}])
+def test_an_event_of_a_newer_release_is_told_from_junk(beyond: dict[str, object]):
+    with pytest.raises(wire.Newer, match="Install the\nrelease that wrote it") as caught:
+        wire.load_event(json.dumps({**an_event_s_body(), **beyond}).encode())
+    assert caught.value.session_id == SESSION
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        {"aggregate_type": "something else"},
+        {"aggregate_id": "none"},
+        {"event_version": True},
+        {"event_version": "99"},
+        {"event_type": "Session Dreamt"},
+        {"event_type": ["session-started"]},
+        {"metadata": {}},
+        {"payload": None},
+    ],
+)
+def test_junk_is_not_taken_for_a_newer_release(junk: dict[str, object]):
+    """Else anybody's junk would stop the readers."""
+    newer = {**an_event_s_body(), "event_type": "session-dreamt", "event_version": 99}
+    with pytest.raises(wire.Unreadable) as caught:
+        wire.load_event(json.dumps({**newer, **junk}).encode())
+    assert not isinstance(caught.value, wire.Newer)
+
+
+def test_a_known_version_that_cannot_be_read_is_junk():
+    with pytest.raises(wire.Unreadable) as caught:
+        wire.load_event(json.dumps({**an_event_s_body(), "payload": {"mode": 7}}).encode())
+    assert not isinstance(caught.value, wire.Newer)
+
+
+def test_a_message_of_a_newer_release_is_told_from_junk():
+    body = json.loads(wire.dump_envelope(envelope(messages()["START_GENESIS"])))
+    with pytest.raises(wire.Newer) as caught:
+        wire.load_envelope(json.dumps({**body, "type": "DREAM_ON"}).encode())
+    assert caught.value.session_id == UUID(body["session_id"])
+    for junk in ({"type": "dream on"}, {"type": "DREAM_ON", "at": "noon"}, {"type": "DREAM_ON", "payload": 1}):
+        with pytest.raises(wire.Unreadable) as caught_junk:
+            wire.load_envelope(json.dumps({**body, **junk}).encode())
+        assert not isinstance(caught_junk.value, wire.Newer)
+
+
+def test_a_state_of_a_newer_release_has_an_age_and_no_body():
+    """A recovery must be able to tell that it is the younger one; nobody here may read it."""
+    record = b"%d 3 17\n{}" % (wire.STATE_SCHEMA + 1)
+    assert wire.state_prefix(record) == (wire.STATE_SCHEMA + 1, 3, 17)
+    with pytest.raises(wire.Newer):
+        wire.load_state(record)
 
 
 def test_text_that_jsonb_cannot_hold_is_refused_at_the_door():

@@ -410,6 +410,55 @@ async def test_an_event_that_the_database_refuses_is_put_aside_and_the_rest_of_i
     assert await desk.rows("SELECT kind, value FROM quarantine") == [("refused", desk.log.records[0].value)]
 
 
+class OlderRelease:
+    """As if proposals were news: their event is not known."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        monkeypatch.setattr(wire, "_EVENTS", {k: v for k, v in wire._EVENTS.items() if k != "proposal-made"})
+        monkeypatch.setattr(wire, "_BODIES", {k: v for k, v in wire._BODIES.items() if k[0] != b"proposal-made"})
+
+    def upgraded(self) -> None:
+        self._monkeypatch.undo()
+
+
+async def test_a_newer_release_s_event_stops_its_partition_and_nothing_is_lost(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    older = OlderRelease(monkeypatch)
+    newer, beside = whole("newer"), Tale(name="beside")
+    beside.started()
+    desk.log.extend(newer.history, partition=0)
+    desk.log.extend(beside.history, partition=1)
+    first = next(n for n, each in enumerate(newer.history) if each.event.type == "proposal-made")
+    for _ in range(2):  # however often it is started again
+        with pytest.raises(wire.Newer, match=rf"0/{first} what this release does not know \(proposal-made\)"):
+            await desk.project()
+        assert desk.projector.positions == {0: first, 1: len(beside.history)}
+        await desk.projector.open(2)
+    assert await desk.rows("SELECT kind FROM quarantine") == []
+    assert hash_of(await state_of(desk, newer)) == hash_of(fold(newer.history[:first]))
+    assert hash_of(await state_of(desk, beside)) == hash_of(beside.state)
+
+    older.upgraded()
+    await desk.project()
+    assert hash_of(await state_of(desk, newer)) == hash_of(newer.state)
+    assert await desk.rows("SELECT kind FROM quarantine") == []
+
+
+async def test_what_only_looks_newer_is_put_aside(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """Under another key it is nobody's event, and must stop nobody."""
+    older = OlderRelease(monkeypatch)
+    tale = whole("forged")
+    forged = next(each for each in tale.history if each.event.type == "proposal-made")
+    desk.log.append(forged, key=str(examples.a_uuid("somebody else")).encode())
+    await desk.project()
+    older.upgraded()
+    assert await desk.rows("SELECT kind, reason FROM quarantine") == [
+        ("unreadable", "its key is not the id of its session")
+    ]
+
+
 async def test_another_event_at_a_place_that_is_taken_is_a_fork(desk: Desk):
     tale = Tale()
     tale.started()

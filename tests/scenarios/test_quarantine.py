@@ -1,4 +1,4 @@
-"""An event that this release can't read, on the real log: streamed, an outcome, and visible to the operator."""
+"""An event that can't be read, on the real log: streamed, an outcome, and visible to the operator."""
 
 import json
 from uuid import uuid4
@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from genesis import topics
+from genesis.session.events import SessionAbandoned
 from genesis.session.stages import Stage
 from tests.scenarios.command import genesis
 from tests.scenarios.real import RealStudio
@@ -15,29 +16,29 @@ from tests.scenarios.test_pipe import producing
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
-async def test_an_event_of_a_newer_release_answers_its_command_and_marks_its_session(real_studio: RealStudio):
-    """As in an upgrade taken back: a newer worker has handled the command, and the projector is the older one."""
+async def test_an_event_that_cannot_be_read_answers_its_command_and_marks_its_session(real_studio: RealStudio):
+    """As after a bug: a worker has handled the command, and written what nobody understands."""
     stack = real_studio.stack
     novelist, healthy = Novelist(real_studio), Novelist(real_studio)
-    session = await novelist.start(idea="from the future", seed=1)
+    session = await novelist.start(idea="damaged", seed=1)
     await novelist.until("input-requested", Stage.CONCEPT_SELECTION)
     await stack.remove_worker("worker")
     try:
         sent = await novelist.send("ABANDON_GENESIS", {"reason": "enough"})
-        newer = {
+        damaged = {
             **novelist.seen[-1],
             "event_id": str(uuid4()),
             "event_type": "session-abandoned",
-            "event_version": 99,
+            "event_version": SessionAbandoned.EVENT_VERSION,
             "sequence": novelist.last + 1,
             "causation_id": str(sent.command_id),
             "payload": {"in": "words of another time"},
         }
         async with producing(stack) as producer:
-            await producer.send_and_wait(topics.EVENTS.name, json.dumps(newer).encode(), key=str(session).encode())
+            await producer.send_and_wait(topics.EVENTS.name, json.dumps(damaged).encode(), key=str(session).encode())
 
         streamed = await novelist.until("unreadable")
-        assert (streamed["sequence"], streamed["event_id"]) == (newer["sequence"], newer["event_id"])
+        assert (streamed["sequence"], streamed["event_id"]) == (damaged["sequence"], damaged["event_id"])
         assert streamed["payload"]["event_type"] == "session-abandoned"
         assert "another time" not in json.dumps(streamed)
         assert sent.command_id is not None
@@ -54,7 +55,7 @@ async def test_an_event_of_a_newer_release_answers_its_command_and_marks_its_ses
     assert found["a message of genesis.events can't be read and lies in quarantine"]["weight"] == "note"
 
     code, said = await genesis(stack.settings, "repair", str(session))
-    assert (code, f"Event {newer['sequence']} of session {session} can't be read by this release" in said) == (
+    assert (code, f"Event {damaged['sequence']} of session {session} can't be read by this release" in said) == (
         1,
         True,
     )

@@ -78,3 +78,16 @@ def test_a_history_with_a_hole_is_named_and_left_out(tmp_path: Path):
             replay.feed(record)
         assert set(hashes(replay)) == {key_of(whole.id)}
         assert "can't follow event 3" in replay.broken[key_of(holed.id)]
+
+
+def test_a_newer_release_s_event_stops_it(tmp_path: Path):
+    """States without that event would be older than what is saved, and would replace it."""
+    tale = told("newer")
+    log = Log()
+    newer = wire.dump_event(tale.history[0]).replace(b'"event_version":', b'"event_version":9')
+    log.append(tale.history[0], value=newer, key=b"another session")
+    log.append(tale.history[0], value=newer)
+    with Replay(tmp_path) as replay:
+        replay.feed(log.records[0])
+        with pytest.raises(wire.Newer):
+            replay.feed(log.records[1])

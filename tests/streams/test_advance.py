@@ -285,3 +285,28 @@ def test_a_repair_with_another_session_s_state_becomes_a_dead_letter():
     done = advance(repair(other.record), after(command(SESSION, 1, START)), Rules())
 
     assert letter_headers(done)["dead_letter_error"] == "Unreadable"
+
+
+def newer_state(held: Held) -> bytes:
+    return held.record.replace(b"%d " % wire.STATE_SCHEMA, b"%d " % (wire.STATE_SCHEMA + 1), 1)
+
+
+def newer_message(key: bytes | None = None) -> Arrived:
+    known = command(SESSION, 2, m.AbandonGenesis())
+    value = (known.value or b"").replace(b"ABANDON_GENESIS", b"DREAM_ON")
+    return replace(known, value=value, key=key or known.key)
+
+
+def test_what_a_newer_release_wrote_is_neither_refused_nor_put_aside():
+    """A message, a repair's state: refused by this release they would be lost for the one that knows them."""
+    before = after(command(SESSION, 1, START))
+    for message in (newer_message(), repair(newer_state(before))):
+        with pytest.raises(wire.Newer):
+            advance(message, before, Rules())
+        with pytest.raises(wire.Newer):
+            without_state(message, b"garbage", wire.Unreadable("not a saved session"))
+
+
+def test_with_another_key_it_is_junk():
+    done = advance(newer_message(key=b"somebody"), after(command(SESSION, 1, START)), Rules())
+    assert done.outcome == "unreadable"

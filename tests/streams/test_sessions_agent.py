@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 from connectors.settings import Settings
 from genesis import wire
 from genesis.session import messages as m
+from genesis.session.rules import Rules
 from genesis.session.stages import Stage
 from streams import app, sessions
+from streams.advance import advance
 from streams.records import Arrived, Record
 from tests import examples
 from tests.streams.wires import START, arrived, broken, command, result
@@ -99,8 +102,8 @@ async def bench(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
     monkeypatch.setattr(table, "durable", durable)
 
-    def die(reason: str) -> None:
-        world.told.append(f"died: {reason}")
+    def die(reason: str, code: int = 70) -> None:
+        world.told.append(f"died: {code} {reason}")
         raise asyncio.CancelledError
 
     monkeypatch.setattr(sessions, "die", die)
@@ -152,6 +155,30 @@ async def test_a_refused_output_ends_the_process_and_acknowledges_nothing(at_wor
 
     assert not {"put", "ack 0"} & set(at_work.world.told)
     assert "OSError" in at_work.world.told[-1]
+
+
+@pytest.mark.parametrize("newer", ["message", "state"])
+async def test_what_a_newer_release_wrote_ends_the_process_and_comes_again_to_that_release(
+    at_work: Bench, newer: str
+):
+    """Nothing of its batch is sent or acknowledged, and the log names the remedy."""
+    second = command(ONE, 2, m.AbandonGenesis())
+    if newer == "message":
+        second = replace(second, value=(second.value or b"").replace(b"ABANDON_GENESIS", b"DREAM_ON"))
+        await at_work.send(command(TWO, 1, START), second)
+    else:
+        held = advance(command(ONE, 1, START), None, Rules()).after
+        assert held is not None
+        record = held.record.replace(b"%d " % wire.STATE_SCHEMA, b"%d " % (wire.STATE_SCHEMA + 1), 1)
+        at_work.machine.sessions.data[str(ONE).encode()] = record
+        await at_work.send(second)
+
+    await at_work.until(lambda: any(each.startswith("died") for each in at_work.world.told))
+
+    assert at_work.world.records == {} or newer == "message"
+    assert not any(each == "ack 1" for each in at_work.world.told)
+    assert at_work.world.told[-1].startswith("died: 78 genesis.commands/0: A newer release has written")
+    assert "Install the" in at_work.world.told[-1]
 
 
 async def test_a_lost_lease_ends_the_process_before_anything_is_sent(at_work: Bench):
