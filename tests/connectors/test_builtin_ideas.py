@@ -137,3 +137,13 @@ def test_words_that_fill_no_slot_still_choose_the_premise():
         first = propose(asked).candidates[0]
         assert isinstance(first, Concept)
         assert re.search(r"\bship\b", f"{first.hook} {first.premise}")
+
+
+def test_a_wish_that_says_more_of_a_thing_has_the_thing():
+    brief = Brief(must_have=("a letter that is read too late", "a dog"), genre="noir", seed=2)
+    proposal = propose(request(Stage.CONCEPT_SELECTION, brief, {}))
+    assert all(isinstance(each, Concept) and "a letter" in each.premise.casefold() for each in proposal.candidates)
+    assert "Of “a letter that is read too late” there is a letter; the rest is yours." in [
+        each.text for each in proposal.understood
+    ]
+    assert "“a dog” appears." in [each.text for each in proposal.understood]

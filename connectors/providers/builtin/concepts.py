@@ -3,10 +3,11 @@
 import re
 from collections.abc import Sequence
 
+from connectors.providers.builtin import motifs
 from connectors.providers.builtin.bank.shelves import Genre
 from connectors.providers.builtin.bank.tables import Premise
 from connectors.providers.builtin.choice import Choice
-from connectors.providers.builtin.grammar import capital, familiar, fill, fit, heading
+from connectors.providers.builtin.grammar import familiar, fit, heading
 from connectors.providers.builtin.idea import Idea
 from connectors.providers.builtin.model import Model
 from connectors.providers.builtin.recall import LEADS, OPPOSITIONS
@@ -14,12 +15,6 @@ from connectors.providers.builtin.wishes import Wishes
 from genesis.content.concept import Concept
 from genesis.session.brief import Brief
 
-MOTIFS = (
-    "There {X.v:is|are} {X.a}, too, of which nobody {town.in} likes to speak.",
-    "People {town.in} set their day by {X.a}, and do not ask why.",
-    "And again and again, where nobody would expect it, there {X.v:is|are} {X.a}.",
-    "Children {town.in} know a rhyme about {X.a}; it has a line too few.",
-)
 HOOKS = (
     "To {aim}, {trade.a} has to go against {house}, and against {N}, whom everybody trusts.",
     "{L.f} means to {aim}; the one who could help is {N}, and the one who must prevent it is {N} as well.",
@@ -80,7 +75,7 @@ def tell(model: Model, choice: Choice, brief: Brief, wishes: Wishes, path: str) 
     if wishes.stranger:
         sentences.insert(2, choice.pick(f"{path}/strange", pools.strange))
     told = familiar(" ".join(model.say(each, 700) for each in sentences), (model.lead, model.opponent))
-    more = " ".join(["", *_idea_lines(model, told), *motif_lines(model)])
+    more = " ".join(["", *_idea_lines(model, told), *motifs.in_concept(model)])
     line = choice.pick(f"{path}/lead", LEADS) if " " in model.text("site") else LEADS[0]
     against = OPPOSITIONS[0].replace("{opposes}", choice.pick(f"{path}/opposition", premise.opposes))
     return Concept(
@@ -129,11 +124,6 @@ def _blended(model: Model) -> str:
     """The rule of the second premise, in the words by which it is known again."""
     assert model.also is not None
     return model.also.rules[0].statement
-
-
-def motif_lines(model: Model) -> list[str]:
-    """A sentence for each thing that has to appear."""
-    return [capital(fill(MOTIFS[place % 4], {**model.slots, "X": each})) for place, each in enumerate(model.motifs)]
 
 
 def _idea_lines(model: Model, told: str) -> list[str]:

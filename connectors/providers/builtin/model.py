@@ -261,8 +261,10 @@ def motifs(brief: Brief, idea: Idea, taken: Iterable[str]) -> tuple[Noun, ...]:
 
 
 def thing_of(wish: str) -> str:
-    """The thing that a wish names, without its article; nothing where it is more than a thing."""
+    """The thing that a wish names, without its article; of a long one without what is said of it, or nothing."""
     phrase = re.sub(r"^(?:an?|the|some) ", "", wish.strip(" .!?"), flags=re.IGNORECASE)
+    if len(phrase.split()) > 5 or len(phrase) > 48:
+        phrase = re.split(r",| (?:that|which|who|whose|where|when|with|from|about|in|on|of) ", phrase)[0].strip()
     return phrase if phrase and len(phrase.split()) <= 5 and len(phrase) <= 48 else ""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from connectors.providers.builtin.audiences import audience_of
 from connectors.providers.builtin.bank.shelves import genre, lexicon
 from connectors.providers.builtin.genres import genre_of
-from connectors.providers.builtin.grammar import number
+from connectors.providers.builtin.grammar import article, number
 from connectors.providers.builtin.granting import texts_of
 from connectors.providers.builtin.idea import Idea, bare
 from connectors.providers.builtin.model import thing_of
@@ -57,11 +57,19 @@ def understood(work: Work, candidates: Sequence[Content]) -> list[Understood]:
     if brief.tone:
         found.append(Understood(intent="tone", path="", text=f"The tone is “{brief.tone}”."))
     found += [
-        Understood(intent="must_have", text=f"“{wish}” appears.")
+        Understood(intent="must_have", text=_appears(wish))
         for wish in brief.must_have
         if thing_of(wish).casefold() in whole and thing_of(wish)
     ]
     return found
+
+
+def _appears(wish: str) -> str:
+    thing = thing_of(wish)
+    whole = len(wish.split()) <= len(thing.split()) + 1
+    if whole:
+        return f"“{wish}” appears."
+    return f"Of “{wish[:120]}” there is {article(thing)} {thing}; the rest is yours."
 
 
 def _verbs(idea: Idea, candidates: Sequence[Content]) -> list[Understood]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from connectors.providers.builtin import motifs
 from connectors.providers.builtin.audiences import audience_of
 from connectors.providers.builtin.bank.tables import Turn
 from connectors.providers.builtin.choice import Choice
-from connectors.providers.builtin.concepts import motif_lines
 from connectors.providers.builtin.grammar import familiar, fit, heading
 from connectors.providers.builtin.idea import Idea
 from connectors.providers.builtin.model import Model
@@ -48,7 +48,7 @@ def tell(
     ending = model.say(choice.pick(f"{path}/ending", getattr(premise.endings, kind)), 400)
     said = model.having(**says(model, choice, ending=ending))
     parts = _parts(said, turn, choice, path, place)
-    parts[1] = " ".join([parts[1], *motif_lines(model)[:2]])
+    parts[1] = " ".join([parts[1], *motifs.in_story(model)])
     if wishes.length < 0:
         del parts[3]
     parts = _within(parts, 2400)

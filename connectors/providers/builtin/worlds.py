@@ -1,16 +1,16 @@
 """WORLDVIEW by the built-in engine: what the premise brings of its own, filled up from the genre's pools."""
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
-from connectors.providers.builtin import idea as ideas
+from connectors.providers.builtin import motifs
 from connectors.providers.builtin.bank.tables import Faction as FactionEntry
 from connectors.providers.builtin.bank.tables import House, Role
 from connectors.providers.builtin.bank.tables import Lore as LoreEntry
 from connectors.providers.builtin.bank.tables import Place as PlaceEntry
 from connectors.providers.builtin.bank.tables import Rule as RuleEntry
 from connectors.providers.builtin.choice import Choice
-from connectors.providers.builtin.grammar import Named, Noun, capital, fill, fit, heading, sentences
+from connectors.providers.builtin.grammar import Named, capital, fill, fit, heading, sentences
 from connectors.providers.builtin.model import Model
 from connectors.providers.builtin.prepositions import preposition_of, preposition_of_town
 from connectors.providers.builtin.wishes import Wishes
@@ -166,25 +166,13 @@ def _lore(model: Model, choice: Choice, ids: dict[Role, str], short: bool) -> tu
         Lore(
             id=f"l{len(told) + number}",
             name=heading(motif.form("a"))[:60],
-            text=model.having(X=motif).say(MOTIF_LORE[number % len(MOTIF_LORE)], 300),
-            kind=_kind(motif),
+            text=fit(text, 300),
+            kind=motifs.kind_of(motif),
             about=(ids["common"],),
         )
-        for number, motif in enumerate(model.motifs, 1)
+        for number, (motif, text) in enumerate(zip(model.motifs, motifs.in_lore(model), strict=True), 1)
     ]
     return tuple(told)
-
-
-MOTIF_LORE = (
-    "Whoever grows up {town.in} grows up with {X.a}; only strangers ask.",
-    "In the town's oldest paper there {X.v:is|are} {X.a}, mentioned once and crossed out.",
-    "It is not talked about, but everyone {town.in} has at some time gone out of their way for {X.a}.",
-)
-
-
-def _kind(motif: Noun) -> Literal["creature", "item", "concept"]:
-    read = ideas.read(motif.text, names=False)
-    return "creature" if read.first("creatures") else "item" if read.first("objects") else "concept"
 
 
 def name_of(entry: PlaceEntry, model: Model) -> str:
