@@ -56,9 +56,11 @@ def propose(request: GenerationRequest) -> Proposal:
     avoid = tuple([*request.brief.avoid, *wishes.avoid])
     work = Work(request, ideas.read(request.brief.idea), wishes, seed, avoid)
     candidates = made(work)
+    unmet = reporting.unmet(work, candidates)
     understood = [*wishes.understood, *reporting.understood(work, candidates)]
     not_understood = [
         *wishes.not_understood,
+        *unmet,
         *reporting.not_used(work, candidates),
         *reporting.still_there(candidates, avoid),
     ]

@@ -1,7 +1,7 @@
 """Wishes put into the model: new names, jobs, pronouns, places, things that have to appear."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar, cast
 
@@ -9,7 +9,8 @@ from connectors.providers.builtin import idea as ideas
 from connectors.providers.builtin.casts import wound_of
 from connectors.providers.builtin.grammar import Named, Noun, Person
 from connectors.providers.builtin.model import Model, Slot, refreshed
-from connectors.providers.builtin.wishes import Wishes
+from connectors.providers.builtin.prepositions import preposition_of, preposition_of_town
+from connectors.providers.builtin.wishes import Portrait, Wishes
 from genesis.content.cast import Cast
 from genesis.content.catalog import Content
 from genesis.content.fields import Item, specs
@@ -28,8 +29,12 @@ def granted(model: Model, wishes: Wishes) -> Model:
                 before = slots.get(name, slot)
                 assert isinstance(before, Person)
                 slots[name] = replace(before, name=_renamed(before, new))
-            elif isinstance(slot, Named) and slot.text.casefold() == old.casefold().removeprefix("the "):
-                slots[name] = replace(slot, text=new)
+            elif isinstance(slot, Named) and slot.text.casefold().removeprefix("the ") == old.casefold().removeprefix(
+                "the "
+            ):
+                slots[name] = Named(new, _preposition(name, new, slot))
+    for portrait in wishes.portraits:
+        slots |= _portrayed(model, portrait, slots)
     if wishes.pronouns:
         lead = slots.get("L", model.lead)
         assert isinstance(lead, Person)
@@ -37,15 +42,15 @@ def granted(model: Model, wishes: Wishes) -> Model:
     if wishes.job:
         slots["trade"], slots["craft"] = Noun(wishes.job), Noun(ideas.bare(wishes.job))
     if wishes.town:
-        slots["town"] = Named(wishes.town)
+        slots["town"] = Named(wishes.town, preposition_of_town(wishes.town, "in"))
     if wishes.place:
         read = ideas.read(wishes.place, names=False)
         if read.first("settlements"):
             slots["kind"] = Noun(read.first("settlements"))
         if read.first("sites"):
-            slots["site"] = Named(f"the {read.first('sites')}", "at")
+            slots["site"] = Named(f"the {read.first('sites')}", preposition_of(read.first("sites"), "at"))
         if read.first("wilds"):
-            slots["wild"] = Named(f"the {read.first('wilds')}")
+            slots["wild"] = Named(f"the {read.first('wilds')}", preposition_of(read.first("wilds"), "in"))
     changed = model.having(**slots)
     if wishes.pronouns and wishes.pronouns != model.lead.pronouns:
         wound = wound_of(model)
@@ -54,6 +59,30 @@ def granted(model: Model, wishes: Wishes) -> Model:
     if wishes.add:
         changed = replace(changed, motifs=(*model.motifs, *(Noun(each) for each in wishes.add))[:4])
     return refreshed(changed)
+
+
+def _bare(name: str) -> str:
+    return name.casefold().removeprefix("the ")
+
+
+def _preposition(slot: str, name: str, old: Named) -> str:
+    return (preposition_of_town if slot == "town" else preposition_of)(name, old.preposition)
+
+
+def _portrayed(model: Model, portrait: Portrait, slots: Mapping[str, Slot]) -> dict[str, Slot]:
+    """The people of that name with the pronouns and the work they should have."""
+    changed: dict[str, Slot] = {}
+    for name, slot in model.slots.items():
+        if not isinstance(slot, Person) or not (PARTS.get(portrait.who) == name or _names(slot, portrait.who)):
+            continue
+        before = slots.get(name, slot)
+        assert isinstance(before, Person)
+        changed[name] = replace(before, pronouns=portrait.pronouns or before.pronouns, job=portrait.job or before.job)
+        if portrait.job and name == "N":
+            changed["office"] = portrait.job
+        elif portrait.job and name == "L":
+            changed["trade"], changed["craft"] = Noun(portrait.job), Noun(ideas.bare(portrait.job))
+    return changed
 
 
 def _names(person: Person, old: str) -> bool:

@@ -11,7 +11,7 @@ from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import Person, capital, familiar, fit, sentences
 from connectors.providers.builtin.model import Model
 from connectors.providers.builtin.recall import parts_of
-from connectors.providers.builtin.says import says, secrets_of
+from connectors.providers.builtin.says import as_today, says, secrets_of
 from connectors.providers.builtin.scenery import assigned, heart, scenery
 from connectors.providers.builtin.spine import MAIN, TURN, Spine, spine
 from connectors.providers.builtin.wishes import Wishes
@@ -78,8 +78,9 @@ def _said(
 ) -> Model:
     """The model with every text that beats may ask for."""
     kind = wishes.ending or (story.ending_kind if story else "bittersweet")
-    own = story.ending if story and not wishes.ending else ""
-    ending = own or sentences(model.clause(choice.pick("o/ending", getattr(model.premise.endings, kind))))
+    endings = getattr(model.premise.endings, kind)
+    own = as_today(endings, story.ending, model) if story and not wishes.ending else ""
+    ending = own or sentences(model.clause(choice.pick("o/ending", endings)))
     dark = kind == "tragic" or (kind in ("bittersweet", "open") and choice.between("o/final_image", 0, 1) == 1)
     last = choice.pick("o/final", model.premise.final_dark if dark else model.premise.final_light)
     slots = says(model, choice, ending=ending, final=model.say(last, 300))

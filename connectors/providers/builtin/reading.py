@@ -65,6 +65,20 @@ def read_back(templates: Iterable[str], text: str, known: Collection[str] = ()) 
                     break
 
 
+def made_from(template: str, text: str) -> tuple[Found, ...] | None:
+    """What stands in the slots of a text that was made from this template as a whole; None where it was not."""
+    sentences, patterns = split(text), _patterns(template)
+    if len(sentences) != len(patterns):
+        return None
+    found: list[Found] = []
+    for sentence, pattern in zip(sentences, patterns, strict=True):
+        match = pattern.regex.fullmatch(sentence)
+        if match is None:
+            return None
+        found += _values(pattern, match)
+    return tuple(found)
+
+
 GUARD = {" ": "\ue000", ",": "\ue001", ".": "\ue002", ";": "\ue003", ":": "\ue004"}
 """Stand-ins, of no meaning in any script, for what would end a slot inside a name."""
 _BARE = str.maketrans({guard: mark for mark, guard in GUARD.items()})

@@ -7,7 +7,7 @@ from connectors.providers.builtin.audiences import audience_of
 from connectors.providers.builtin.bank.shelves import genre, lexicon
 from connectors.providers.builtin.genres import genre_of
 from connectors.providers.builtin.grammar import article, number
-from connectors.providers.builtin.granting import texts_of
+from connectors.providers.builtin.granting import PARTS, texts_of
 from connectors.providers.builtin.idea import Idea, bare
 from connectors.providers.builtin.model import thing_of
 from connectors.providers.builtin.reading import premise_of
@@ -24,6 +24,19 @@ def still_there(candidates: Sequence[Content], avoid: Sequence[str]) -> list[str
     """A sentence for each word to be avoided that stands there all the same."""
     whole = "\n".join(texts_of(candidates))
     return [f"“{word}” could not be avoided everywhere." for word in avoid if mentions(whole, word)]
+
+
+def unmet(work: Work, candidates: Sequence[Content]) -> list[str]:
+    """A sentence for each wish about somebody who is not there; what was understood loses that wish."""
+    whole = "\n".join(texts_of(candidates))
+    wishes = work.wishes
+    asked = [(old, new.split(" ")[0]) for old, new in wishes.renames if old not in PARTS]
+    asked += [(each.who, each.who.split(" ")[0]) for each in wishes.portraits if each.who not in PARTS]
+    missing = [who for who, name in dict(asked).items() if not mentions(whole, name)]
+    wishes.understood[:] = [
+        each for each in wishes.understood if not any(each.text.startswith(f"{who} is ") for who in missing)
+    ]
+    return [f"There is nobody and nothing called “{who}” here." for who in missing]
 
 
 def understood(work: Work, candidates: Sequence[Content]) -> list[Understood]:

@@ -38,6 +38,16 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 """Where a wish can be obeyed; one that is not named here is obeyed in every stage."""
 
 
+@dataclass(frozen=True)
+class Portrait:
+    """What somebody other than the lead should be."""
+
+    who: str
+    """`villain`, or a name."""
+    pronouns: Pronouns | None
+    job: str
+
+
 @dataclass
 class Wishes:
     """What the person wants to be different."""
@@ -46,6 +56,7 @@ class Wishes:
     """What is known of the lead, small: the idea, and what the former proposal says of the lead."""
     renames: list[tuple[str, str]] = field(default_factory=list)
     """(old, new); the old name is `lead` or `villain` where the person is named by part."""
+    portraits: list[Portrait] = field(default_factory=list)
     mood: int = 0
     """Below 0 darker, above 0 lighter."""
     length: int = 0
