@@ -45,8 +45,9 @@ def chosen_premises(
 
         def merit(premise: Premise, used: Sequence[str] = used) -> tuple[bool, bool, float]:
             text = f"{premise.hook[0]} {' '.join(premise.premise)} {' '.join(premise.slots.thing)}".casefold()
-            fit_ = 2.0 * (premise.plot in plots) + sum(word in text for word in words)
-            fit_ += len(others.intersection(re.findall(r"\w+", text)))
+            own = set(re.findall(r"\w+", text))
+            # Where it is and what it turns on say more than a verb does: `a ship … finds` wants the ship.
+            fit_ = 1.5 * (premise.plot in plots) + 2.0 * len(words & own) + len(others & own)
             fit_ += 1.0 * ("thing" in premise.open and bool(idea.first("objects")))
             return premise.id not in seen, not choice.forbids(_texts(premise)), fit_ - 1.5 * used.count(premise.plot)
 
