@@ -376,6 +376,15 @@ class TestTheOutline:
             assert len({each.title for each in outline.chapters}) == count
             assert len({each.summary for each in outline.chapters}) == count
 
+    def test_places_and_events_keep_the_prepositions_of_the_bank(self) -> None:
+        options = {each for told in genre("gothic").premises for each in (*told.slots.event, *told.slots.wild)}
+        for seed in range(6):
+            outline = finished(Brief(genre="gothic horror", seed=seed, target_chapters=40))[OUTLINE]
+            told = " ".join(texts(outline)).casefold()
+            for way, name in (each.split(" ", 1) for each in options):
+                for other in {"in", "on", "at", "at the time of"} - {way}:
+                    assert f" {other} {name}" not in told
+
     def test_tension_rises_and_rests(self) -> None:
         outline = finished(Brief(genre="quiet fantasy", seed=1, target_chapters=40))[OUTLINE]
         assert isinstance(outline, Outline)
