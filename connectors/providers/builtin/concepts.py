@@ -8,7 +8,7 @@ from connectors.providers.builtin.bank.shelves import Genre
 from connectors.providers.builtin.bank.tables import Premise
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import familiar, fit, heading
-from connectors.providers.builtin.idea import Idea
+from connectors.providers.builtin.idea import Idea, words_of
 from connectors.providers.builtin.model import Model
 from connectors.providers.builtin.recall import LEADS, OPPOSITIONS
 from connectors.providers.builtin.wishes import Wishes
@@ -39,6 +39,8 @@ def chosen_premises(
     words = {word for found in idea.found for word in found.text.split(" ") if len(word) > 3}
     # A word that fills no slot may still tell which premise is meant: `ship`, `headmaster`, `hedge`.
     others = {word.casefold() for word in idea.unknown if len(word) > 3}
+    # A time or a country fills no slot, but says which premise is meant.
+    told = words | words_of([] if idea.foreign else [*idea.unknown, idea.town_name])
     picked: list[Premise] = []
     while left and len(picked) < count:
         used = [each.plot for each in picked]
@@ -48,6 +50,7 @@ def chosen_premises(
             own = set(re.findall(r"\w+", text))
             # Where it is and what it turns on say more than a verb does: `a ship … finds` wants the ship.
             fit_ = 1.5 * (premise.plot in plots) + 2.0 * len(words & own) + len(others & own)
+            fit_ += 3.0 * len(told & words_of(premise.tags))
             fit_ += 1.0 * ("thing" in premise.open and bool(idea.first("objects")))
             return premise.id not in seen, not choice.forbids(_texts(premise)), fit_ - 1.5 * used.count(premise.plot)
 

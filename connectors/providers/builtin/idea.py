@@ -59,6 +59,11 @@ class Idea:
         return next((each.text for each in self.found if each.kind == "persons" and each.after in _AGAINST), "")
 
 
+def words_of(phrases: Iterable[str]) -> frozenset[str]:
+    """The words of these phrases that are long enough to mean something, small."""
+    return frozenset(word for phrase in phrases for word in phrase.casefold().split(" ") if len(word) > 3)
+
+
 @cache
 def kind_of_words() -> Mapping[str, str]:
     """Every word and phrase of the lexicon with its kind."""

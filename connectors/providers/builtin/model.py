@@ -9,7 +9,7 @@ from connectors.providers.builtin.bank.shelves import Genre, lexicon
 from connectors.providers.builtin.bank.tables import TYPES, Audience, Culture, Kind, Premise
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import Named, Noun, Person, Pronouns, fill, fit, sentences
-from connectors.providers.builtin.idea import Idea, bare
+from connectors.providers.builtin.idea import Idea, bare, words_of
 from connectors.providers.builtin.prepositions import preposition_of, preposition_of_town
 from connectors.providers.builtin.reading import Found
 from genesis.content.catalog import MAX_CANDIDATES
@@ -174,7 +174,9 @@ def _places(
         slots[slot] = Named.read(option, usual_preposition(slot, option))
     slots["kind"] = Noun(idea.first("settlements") or choice.pick(f"{path}/kind", premise.slots.kind))
     towns = choice.order(f"town/{culture.id}", culture.towns)
-    town = idea.town_name or towns[place % len(towns)]
+    # A country that the premise has in its tags is where the town lies, and not the town.
+    own = "" if words_of([idea.town_name]) & words_of(premise.tags) else idea.town_name
+    town = own or towns[place % len(towns)]
     slots["town"] = Named.read(town, usual_preposition("town", town))
     slots["street"] = choice.order("street", culture.streets)[place % len(culture.streets)]
     slots["inn"] = choice.order("inn", culture.inns)[place % len(culture.inns)]

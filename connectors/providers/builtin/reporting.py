@@ -8,7 +8,7 @@ from connectors.providers.builtin.bank.shelves import genre, lexicon
 from connectors.providers.builtin.genres import genre_of
 from connectors.providers.builtin.grammar import article, number
 from connectors.providers.builtin.granting import PARTS, texts_of
-from connectors.providers.builtin.idea import Idea, bare
+from connectors.providers.builtin.idea import Idea, bare, words_of
 from connectors.providers.builtin.model import thing_of
 from connectors.providers.builtin.reading import premise_of
 from connectors.providers.builtin.single import second_person
@@ -156,7 +156,9 @@ def _words(work: Work, candidates: Sequence[Content]) -> list[str]:
     ]
     plots = {plot for _, plot in _plots_of(candidates)}
     verbs = [verb for verb, plot in idea.verbs if plot not in plots and verb not in whole]
-    words = list(dict.fromkeys([*lost, *verbs, *idea.unknown]))
+    tags = words_of(tag for each in candidates if isinstance(each, Concept) for tag in each.tags)
+    unknown = [word for word in idea.unknown if word.casefold() not in tags]
+    words = list(dict.fromkeys([*lost, *verbs, *unknown]))
     if words:
         shown = ", ".join(words[:12])
         more = f" and {len(words) - 12} more" if len(words) > 12 else ""
