@@ -4,6 +4,7 @@ import pytest
 
 from connectors.providers.builtin.bank.shelves import genre
 from connectors.providers.builtin.engine import propose
+from connectors.providers.builtin.idea import read
 from genesis.content.concept import Concept
 from genesis.session.brief import Brief
 from genesis.session.stages import Stage
@@ -34,3 +35,17 @@ def test_a_time_that_the_idea_names_is_told_first_and_not_reported_as_lost(
 def test_a_time_of_which_there_is_no_premise_is_reported() -> None:
     brief = Brief(genre="historical", idea="A Byzantine brewer who is afraid of water", seed=1)
     assert "Byzantine" in " ".join(propose(request(Stage.CONCEPT_SELECTION, brief, {})).not_understood)
+
+
+@pytest.mark.parametrize(
+    ("text", "trades"),
+    [
+        ("A medieval stone carver against a Roman soldier", ["stone carver", "soldier"]),
+        ("The last Viking ropemaker", ["ropemaker"]),
+        ("The Victorian", []),
+    ],
+)
+def test_a_time_is_no_part_of_a_trade(text: str, trades: list[str]) -> None:
+    idea = read(text)
+    assert idea.all("persons") == trades
+    assert idea.opponent == (trades[1] if len(trades) > 1 else "")

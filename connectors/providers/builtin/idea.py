@@ -9,6 +9,9 @@ from connectors.providers.builtin.bank.shelves import lexicon
 from connectors.providers.builtin.callings import ARTICLES, age_of, calling_at
 from connectors.providers.builtin.grammar import Pronouns
 
+RANKS = ("last", "first", "only", "best", "new", "other")
+"""Words before somebody that are no part of what they do."""
+_DETERMINERS = ("a", "an", "the", "her", "his", "their")
 KINDS = ("persons", "settlements", "sites", "wilds", "objects", "creatures", "kins", "abstracts", "events")
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -109,9 +112,13 @@ class _Reader:
         phrase = " ".join(self.words[start : start + length]).casefold()
         if not length or _known_person(phrase):
             return 0
-        while phrase.split(" ")[0] in ("last", "first", "only", "best", "new", "other"):
-            phrase, start, length = phrase.partition(" ")[2], start + 1, length - 1
-        self._take(start, length, "persons", phrase)
+        end = start + length
+        # When and where somebody lives is no part of the trade; it is left to choose the premise.
+        while start < end and self.words[start].casefold() in (*RANKS, *lexicon()["times"]):
+            start += 1
+        if start == end:
+            return 0
+        self._take(start, end - start, "persons", " ".join(self.words[start:end]).casefold())
         return length
 
     def _compound(self, start: int) -> str:
@@ -128,9 +135,10 @@ class _Reader:
         if kind in ("kins", "abstracts", "events"):
             first = start
         lead = " ".join(word.casefold() for word in self.words[first:start])
-        before = self.words[first - 1].casefold() if first else ""
-        if before in ("a", "an", "the", "her", "his", "their") and first > 1:
-            before = self.words[first - 2].casefold()
+        place = first - 1
+        while place > 0 and self.words[place].casefold() in (*_DETERMINERS, *RANKS, *lexicon()["times"]):
+            place -= 1
+        before = self.words[place].casefold() if place >= 0 else ""
         self.used.update(range(first, start + length))
         self.found.append(Found(kind, f"{lead} {phrase}".strip(), before))
 
