@@ -10,7 +10,7 @@ from connectors.providers.builtin.bank.census import violations
 from connectors.providers.builtin.bank.shelves import genre, genres
 from connectors.providers.builtin.bank.tables import Faction, Premise
 from connectors.providers.builtin.engine import propose
-from connectors.providers.builtin.grammar import Named, Noun
+from connectors.providers.builtin.grammar import Named, Noun, fill, heading
 from connectors.providers.builtin.prepositions import preposition_of, preposition_of_town
 from connectors.providers.builtin.reading import read_back, settled
 from connectors.providers.builtin.rehearsal import request, session
@@ -161,3 +161,17 @@ def test_a_place_renamed_by_hand_takes_its_new_names_preposition(after: str, tol
         found += len(re.findall(rf"\b{right} {name}", text, re.IGNORECASE))
         assert not re.search(rf"\b(?:{'|'.join({'on', 'at', 'in', 'aboard'} - {right})}) {name}", text, re.IGNORECASE)
     assert found > 6
+
+
+@pytest.mark.parametrize(
+    ("template", "title"),
+    [
+        ("After {event.T}", "After the Flood of Years"),
+        ("{event.T}", "The Flood of Years"),
+        ("The {event.T}", "The Flood of Years"),
+        ("the night after the {event}", "The Night After the Flood of Years"),
+        ("Ash: {event.T}", "Ash: The Flood of Years"),
+    ],
+)
+def test_a_name_in_a_title_has_one_article_and_a_small_one_inside(template: str, title: str) -> None:
+    assert heading(fill(template, {"event": Named("the flood of years", "in")})) == title

@@ -17,6 +17,7 @@ from connectors.providers.builtin.grammar import (
     inside,
     sentences,
 )
+from connectors.providers.builtin.guests import GUESTS, guest_of
 from connectors.providers.builtin.model import Model, Slot
 from connectors.providers.builtin.scenery import Scene, heart
 from connectors.providers.builtin.spine import EPISODES, RULES, Step
@@ -62,12 +63,13 @@ def tell(
     if wishes.length < 0:
         summary = " ".join(re.split(r"(?<=[.!?]) ", summary)[:2])
     who = list(dict.fromkeys(part for step in steps for part in ("L", *step.beat.who)))
+    guests = [guest_of(step.beat) for step in steps if step.line == GUESTS]
     return Chapter(
         id=f"h{no}",
         no=no,
         title=_title(main, steps, slots, choice, taken),
         place=scene.id,
-        cast=tuple([folk.ids[part] for part in who if part in folk.ids][:8]),
+        cast=tuple([*guests, *(folk.ids[part] for part in who if part in folk.ids)][:8]),
         summary=fit(summary, 600),
         conflict=fit(capital(fill(main.conflict, slots)), 200),
         change=fit(capital(fill(main.change, slots)), 160),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal, Self
 
 Pronouns = Literal["they", "she", "he", "it"]
@@ -66,7 +67,11 @@ def capital(text: str) -> str:
 def heading(text: str) -> str:
     """The text in the capitals of a title."""
     words = text.split(" ")
-    return " ".join(word if place and word.casefold() in SMALL else capital(word) for place, word in enumerate(words))
+    told = [capital(words[0])]
+    for before, word in pairwise(words):
+        inner = word.casefold() in SMALL and before[-1:] not in (":", ".", "?", "!")
+        told.append(word.casefold() if inner else capital(word))
+    return " ".join(told)
 
 
 def sentences(text: str) -> str:
@@ -206,7 +211,8 @@ class Named:
             case "s":
                 return possessive_of(self.text)
             case "T":
-                return heading(self.text)
+                # In the middle of a title the article is small; `heading` makes a first one large.
+                return f"the {heading(self.text[4:])}" if self.text.startswith("the ") else heading(self.text)
             case _:
                 raise KeyError(name)
 
@@ -263,6 +269,8 @@ def fill(template: str, slots: Slots) -> str:
             text = thing.verb(singular, plural)
         else:
             text = thing.form(form)
+        if text.startswith("the ") and told[-1].endswith(("the ", "The ")):
+            text = text[4:]
         told += (capital(text) if large else text, after)
     return "".join(told)
 

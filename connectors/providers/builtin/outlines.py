@@ -42,7 +42,7 @@ def tell(
         words = round(words * wishes.chapters / (story.target_chapters or wishes.chapters))
     folk = _company(cast)
     model = _said(model, choice, wishes, story, world, cast, folk)
-    found = spine(model, turn, choice, world, count)
+    found = spine(model, turn, choice, world, count, folk.extras)
     scenes = assigned(found.chapters, scenery(model, choice, world))
     taken: set[str] = set()
     told = [

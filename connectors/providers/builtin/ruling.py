@@ -61,8 +61,11 @@ TITLES = (
 )
 
 
-def rule_beat(number: int, rule: Rule, model: Model) -> Beat:
-    """A chapter in which a rule of the world binds; `number` from 0 says how it is told."""
+def rule_beat(number: int, rule: Rule, model: Model, own: bool = False) -> Beat:
+    """A chapter in which a rule of the world binds; `number` from 0 says how it is told.
+
+    A rule of the person's `own` is a plant that pays when it falls due.
+    """
     names = [each.first for each in model.slots.values() if isinstance(each, Person)]
     statement, cost = (inside(plain(text.strip()), names).rstrip(".") for text in (rule.statement, rule.cost))
     limit = plain(rule.limit.strip()).rstrip(".")
@@ -84,9 +87,52 @@ def rule_beat(number: int, rule: Rule, model: Model) -> Beat:
         conflict=conflict,
         change=change,
         hook=hook,
-        plant=None,
+        plant=f"What “{name}” says, to the letter" if own else None,
         pays=(),
         fresh=False,
+    )
+
+
+DUE: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "{P.inC} everything is ready, and it is “{rule}” that stops them: whatever they do now would break it. {L} "
+        "counts what that costs, and who would be asked to pay. Then they do what the words say, to the letter, and "
+        "by the letter it is {N} who is left outside.",
+        "the spirit of a rule against its letter",
+        "from obstacle to way in",
+        "{N} asks for the wording, and is given it.",
+    ),
+    (
+        "{N} has counted on everyone having forgotten “{rule}”. {L} has not. Before witnesses, {P.in}, the words are "
+        "said aloud, and {N} is held to each of them. For once the rule works for those who have always kept it.",
+        "a rule for the many against an exception for one",
+        "from burden to weapon",
+        "What was won by a rule can be lost by it as well.",
+    ),
+)
+"""Chapters in which a rule that a person wrote decides something: text, conflict, change, hook."""
+
+
+def due_beat(number: int, rule: Rule) -> Beat:
+    """A later chapter that turns on a rule of the person's own; `number` from 0 says how it is told."""
+    text, conflict, change, hook = DUE[number % len(DUE)]
+    name = plain(rule.name) or TITLES[number % len(TITLES)]
+    return Beat.model_construct(
+        id=f"rule-{number}-due",
+        at=(73.6, 67.4)[number % len(DUE)],
+        weight=1,
+        place=("seat", "common")[number % len(DUE)],
+        who=(("N", "A"), ("N",))[number % len(DUE)],
+        tension=7,
+        titles=(f"{heading(name)} Comes Due", "To the Letter"),
+        text=(text.replace("{rule}", name),),
+        so=f"“{name}” has been held up before {{N.f}}",
+        conflict=conflict,
+        change=change,
+        hook=hook,
+        plant=None,
+        pays=(f"rule-{number}",),
+        fresh=True,
     )
 
 

@@ -22,6 +22,8 @@ class Scene:
     """Empty where there is no confirmed world."""
     name: Named
     detail: str = ""
+    own: bool = False
+    """True for a place that the person put into the world."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def scenery(model: Model, choice: Choice, world: World | None) -> Scenery:
         else:
             renamed = place.name.removeprefix("The Other ") not in name_of(known, model)
             by_role[known.role].append(Scene(place.id, as_named(place, known, renamed), place.detail))
-    fallback = [Scene(each.id, as_named(each), each.detail) for each in left]
+    fallback = [Scene(each.id, as_named(each), each.detail, own=True) for each in left]
     everywhere = fallback + [each for scenes in by_role.values() for each in scenes]
     for role in ROLES:
         if not by_role[role]:
@@ -78,6 +80,7 @@ def assigned(chapters: Sequence[Sequence[Step]], places: Scenery) -> list[Scene]
     """A place for each chapter: the one its main beat asks for; no place of the world is left out if that can be."""
     given = [places.main(heart(steps).beat.place) for steps in chapters]
     unused = [each for each in places.all if all(each.id != scene.id for scene in given)]
+    _given_own(chapters, given, unused)
     movable = {EPISODES, RULES}
     for turn in (lambda line: line in movable, lambda line: line != "main", lambda line: True):
         for position, steps in enumerate(chapters):
@@ -92,6 +95,18 @@ def assigned(chapters: Sequence[Sequence[Step]], places: Scenery) -> list[Scene]
                 given[position] = wanted
                 unused.remove(wanted)
     return given
+
+
+def _given_own(chapters: Sequence[Sequence[Step]], given: list[Scene], unused: list[Scene]) -> None:
+    """Give each place of the person's own a chapter that says where it is; changes `given` and `unused`."""
+    inner = range(1, len(chapters) - 1)
+    naming = [place for place in inner if all("{P" in text for step in chapters[place] for text in step.beat.text)]
+    order = sorted(naming, key=lambda place: (heart(chapters[place]).line == "main", place))
+    for scene in [each for each in unused if each.own]:
+        free = [place for place in order if not given[place].own]
+        if free:
+            given[free[0]] = scene
+            unused.remove(scene)
 
 
 def heart(steps: Sequence[Step]) -> Step:

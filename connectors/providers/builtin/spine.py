@@ -7,14 +7,21 @@ from itertools import pairwise
 from connectors.providers.builtin.bank.tables import Beat, Chain, Turn
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.company import entry_of
+from connectors.providers.builtin.guests import GUESTS, guest_beat
 from connectors.providers.builtin.model import Model
-from connectors.providers.builtin.ruling import motif_beat, rule_beat
+from connectors.providers.builtin.reading import likeness
+from connectors.providers.builtin.ruling import due_beat, motif_beat, rule_beat
 from connectors.providers.builtin.worlds import rule_entries
-from genesis.content.world import World
+from genesis.content.cast import Character
+from genesis.content.world import Rule, World
 
 MAIN, TURN, RULES, EPISODES = "main", "turn", "rules", "episodes"
 """Lines that a beat may belong to, beside the chains, which have their own names."""
 CHAIN_PARTS = "RANMW"
+BANKS_OWN = 0.6
+"""Share of a bank rule's words from which a rule of the world counts as that one and not as the person's."""
+DUE_RULES = 2
+"""Most rules of a person's own that get a second chapter."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,9 @@ class Spine:
         return {step.key: place for place, steps in enumerate(self.chapters) for step in steps}
 
 
-def spine(model: Model, turn: Turn, choice: Choice, world: World | None, count: int) -> Spine:
+def spine(
+    model: Model, turn: Turn, choice: Choice, world: World | None, count: int, guests: Sequence[Character] = ()
+) -> Spine:
     """So many chapters of this story, or as many as the bank can fill."""
     plot = model.genre.plots[model.premise.plot]
     chains = chains_of(model, choice)
@@ -53,7 +62,9 @@ def spine(model: Model, turn: Turn, choice: Choice, world: World | None, count: 
     episodes = [Step(each, EPISODES) for each in choice.order("o/episodes", model.genre.episodes)]
     motifs = [Step(motif_beat(no, each), RULES) for no, each in enumerate(model.motifs)]
     side = [[Step(beat, chain.id) for beat in chain.beats] for chain in chains]
-    must = [each for each in main if each.beat.weight == 1] + own_rules + (motifs if count >= 12 else motifs[:1])
+    company = [Step(guest_beat(no, each), GUESTS) for no, each in enumerate(guests[: 3 if count >= 12 else 1])]
+    must = [each for each in main if each.beat.weight == 1] + own_rules + company
+    must += motifs if count >= 12 else motifs[:1]
     wishes: list[list[Step]] = [
         turns,
         *side[:1],
@@ -99,13 +110,21 @@ def _spare(model: Model, choice: Choice, taken: Sequence[Chain]) -> list[list[St
 
 def _rules(model: Model, choice: Choice, world: World | None) -> tuple[list[Step], list[Step]]:
     """A beat for each rule of the world; those that a person wrote apart, since they are never left out."""
-    bank = {model.clause(each.name).casefold() for each in rule_entries(model, choice)}
-    bank |= {model.clause(each.name).casefold() for each in (*model.genre.rules, *model.premise.rules)}
+    bank = [each.statement for each in (*rule_entries(model, choice), *model.genre.rules, *model.premise.rules)]
+
+    def mine(rule: Rule) -> bool:
+        return all(likeness([each], rule.statement) < BANKS_OWN for each in bank)
+
     own: list[Step] = []
     known: list[Step] = []
-    for number, rule in enumerate(world.rules[:6] if world else (), 0):
-        step = Step(rule_beat(number, rule, model), RULES)
-        (known if rule.name.casefold() in bank else own).append(step)
+    rules = world.rules if world else ()
+    written = [each for each in rules if mine(each)][:6]
+    told = [each for each in rules if each not in written][: 6 - len(written)]
+    for number, rule in enumerate([*written, *told]):
+        (own if number < len(written) else known).append(
+            Step(rule_beat(number, rule, model, number < min(len(written), DUE_RULES)), RULES)
+        )
+    own += [Step(due_beat(number, rule), RULES) for number, rule in enumerate(written[:DUE_RULES])]
     return own, known
 
 
@@ -116,7 +135,7 @@ def _taken(must: list[Step], wishes: list[list[Step]], count: int, choice: Choic
         room = count - len(taken)
         if room <= 0:
             break
-        chain = bool(allowed) and allowed[0].line not in (MAIN, TURN, RULES, EPISODES)
+        chain = bool(allowed) and allowed[0].line not in (MAIN, TURN, RULES, EPISODES, GUESTS)
         if chain and room < len(allowed):
             # Half a side story would not close; episodes fill the room.
             continue
