@@ -38,9 +38,11 @@ PEERS: dict[Audience, dict[str, tuple[int, int]]] = {
 
 _AGEING = frozenset({"retired", "former", "elderly", "aging", "old"})
 _CHILDLIKE = frozenset(
-    "apprentice boy castaway child daughter evacuee exile foundling girl grandchild granddaughter grandson heir monitor "
-    "nephew niece orphan page prince princess prodigy pupil runaway schoolboy schoolgirl smuggler son spy stowaway student thief traveller twin "
-    "ward witch wizard youngest".split()
+    (
+        "apprentice boy castaway child daughter evacuee exile foundling girl grandchild granddaughter "
+        "grandson heir monitor nephew niece orphan page prince princess prodigy pupil runaway schoolboy "
+        "schoolgirl smuggler son spy stowaway student thief traveller twin ward witch wizard youngest"
+    ).split()
 )
 _STATES_OF_ADULTS = frozenset(
     {"general", "king", "knight", "mayor", "queen", "soldier", "veteran", "widow", "widower"}
