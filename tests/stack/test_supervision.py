@@ -235,7 +235,7 @@ async def test_a_part_that_falls_silent_is_killed_though_its_process_lives(super
     await until(lambda: piece.standing.restarts > 0)
 
     assert piece.standing.why == "was ended by SIGKILL"
-    assert piece._backoff.failures == 1, "it is at fault, though it was a kill"
+    assert piece._backoff.failures >= 1, "it is at fault, though it was a kill"
 
 
 async def test_a_part_that_never_promised_to_speak_may_be_silent(supervise, monkeypatch):
