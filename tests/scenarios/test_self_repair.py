@@ -15,6 +15,7 @@ from genesis.session.state import Generating, Session
 from stack import kafka
 from stack.launcher import Stack
 from tests.scenarios.agreement import must_agree
+from tests.scenarios.command import genesis
 from tests.scenarios.real import RealStudio
 from tests.scenarios.studio import Novelist, eventually
 from tests.scenarios.test_mending import made_anew
@@ -34,6 +35,7 @@ async def robbed(stack: Stack, session: UUID, keeps: Callable[[Session], bool]) 
     last = await records(settings)
     key = str(session).encode()
     kept = [record for record in last.pop(key) if keeps(wire.load_state(record))]
+    # Without them in the topic: a recovery would take the youngest it finds.
     await made_anew(settings, CHANGELOG)
     async with producing(stack) as producer:
         for other, told in last.items():
@@ -109,3 +111,25 @@ async def test_a_session_that_lost_a_result_is_repaired_once_its_answer_forks_th
         return not (await real_studio.state(novelist.replayed().session_id))["inconsistent"]
 
     await eventually(consistent, "the read models are right again")
+
+
+async def test_a_state_ahead_of_its_events_is_taken_back_only_by_force(real_studio: RealStudio):
+    """As if events were lost: the worker has done more than anybody can see, and numbers its events beyond a hole."""
+    stack = real_studio.stack
+    novelist = await at_the_story(real_studio, "ahead of its events")
+    assert novelist.session is not None
+    seen = novelist.replayed()
+    saved = await eventually(lambda: real_studio.saved(seen.session_id, seen.sequence), "the state is saved")
+    await stack.remove_worker("worker")
+    shutil.rmtree(stack.settings.data / "worker-genesis-worker")
+    ahead = saved.model_copy(update={"sequence": saved.sequence + 5})
+    async with producing(stack) as producer:
+        await producer.send_and_wait(CHANGELOG, wire.dump_state(ahead), key=str(seen.session_id).encode())
+    await stack.add_worker("worker")
+
+    code, said = await genesis(stack.settings, "repair", str(seen.session_id))
+    assert code == 1, said
+    assert f"left alone: it is at sequence {seen.sequence + 5}, ahead of the {seen.sequence} events" in said
+    code, said = await genesis(stack.settings, "repair", "--force", str(seen.session_id))
+    assert (code, "Its state is repaired (repair 1)" in said) == (0, True), said
+    await goes_on(real_studio, novelist)

@@ -105,6 +105,8 @@ async def test_a_partition_does_not_wait_for_another_ones_changes(machine: app.M
         ((record(4), record(4) + b" "), record(4) + b" "),
         ((record(4), b"garbage"), record(4)),
         ((b"garbage", record(4)), record(4)),
+        # Of a newer release: nobody here can read it, but it is the younger one.
+        ((b"99 0 9\n{}", record(4)), b"99 0 9\n{}"),
     ],
 )
 @pytest.mark.parametrize("together", [True, False])
