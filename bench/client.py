@@ -96,6 +96,8 @@ class Client:
                     )
                 elif event == "stage-confirmed" and proposal["stage"] == STAGES[-1]:
                     await self.post({"command_type": "FINISH_GENESIS", "session_id": session, "payload": {}})
+                elif event == "command-rejected":
+                    raise RuntimeError(f"refused: {orjson.loads(data)['payload']['message'][:200]}")
                 elif event == "session-finished":
                     break
             else:

@@ -147,3 +147,14 @@ def test_a_wish_that_says_more_of_a_thing_has_the_thing():
         each.text for each in proposal.understood
     ]
     assert "“a dog” appears." in [each.text for each in proposal.understood]
+
+
+def test_nobody_has_the_name_of_somebody_whom_the_concept_names():
+    """Found by the soak: the rival and a witness had one name, and the cast could not be confirmed."""
+    brief = Brief(idea="a clerk who sells the sea", genre="romance", seed=636)
+    for stage, _, candidates, _ in session(brief):
+        if stage is Stage.CHARACTERS:
+            [cast] = candidates
+            assert isinstance(cast, Cast)
+            names = [each.name for each in cast.characters]
+            assert len(set(names)) == len(names), names

@@ -25,10 +25,19 @@ def with_company(model: Model, choice: Choice, second: str = "", fixed: Mapping[
 
 
 def named_in(text: str, model: Model) -> dict[str, Person]:
-    """Those of the company whom a text names; who shares a first name with lead, opponent or absent one is not."""
+    """Those of the company whom a text names; of two with one first name only one is.
+
+    Lead, opponent and absent one come first, then who stands there with the whole name, then the rival, who is part
+    of the premise where two people are thrown together.
+    """
     taken = {model.person(part).first for part in "LND"}
-    people = {part: model.person(part) for part in COMPANY}
-    return {part: each for part, each in people.items() if each.first in text and each.first not in taken}
+    named: dict[str, Person] = {}
+    for part in sorted(COMPANY, key=lambda part: (model.person(part).name not in text, part != "R")):
+        person = model.person(part)
+        if person.first in text and person.first not in taken:
+            named[part] = person
+            taken.add(person.first)
+    return named
 
 
 def entry_of(model: Model, choice: Choice, part: str) -> Entry:
