@@ -1,5 +1,7 @@
 """The bank's files: they can be read, they are whole, and a fault is told with file, line and remedy."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -78,3 +80,26 @@ def test_a_culture_that_does_not_exist_is_told() -> None:
     first, *others = shelf.premises
     wrong = replace(shelf, premises=(first.model_copy(update={"cultures": ("moon",)}), *others))
     assert [each for each in violations(wrong) if "no culture “moon”" in each]
+
+
+LAZY = """
+import tracemalloc
+from connectors.providers.builtin.bank.shelves import genre, genres
+from connectors.providers.builtin.engine import propose
+from connectors.providers.builtin.rehearsal import request
+from genesis.session.brief import Brief
+from genesis.session.stages import Stage
+
+assert genre.cache_info().currsize == 0, "importing reads no bank"
+propose(request(Stage.CONCEPT_SELECTION, Brief(genre="crime noir", seed=1), {}))
+assert genre.cache_info().currsize == 1, "a session reads the bank of its own genre"
+tracemalloc.start()
+for name in genres():
+    genre(name)
+print(tracemalloc.get_traced_memory()[1])
+"""
+
+
+def test_a_genre_is_read_when_it_is_first_needed_and_all_of_them_fit_into_thirty_megabytes() -> None:
+    done = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, check=True, timeout=60)
+    assert int(done.stdout) < 30_000_000

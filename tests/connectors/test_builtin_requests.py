@@ -83,6 +83,23 @@ class TestPaths:
         assert changed <= {inner}
         assert changed or any("no other version" in each for each in made.not_understood)
 
+    @pytest.mark.parametrize("name", ["era", "atmosphere", "daily_life", "order"])
+    @pytest.mark.parametrize("genre", ["historical novel", "science fiction", "romance"])
+    def test_what_the_premise_says_of_its_world_has_other_versions(self, genre: str, name: str) -> None:
+        brief = Brief(genre=genre, seed=3, target_chapters=12)
+        confirmed: dict[Stage, Content] = {}
+        for stage, earlier, made, _ in session(brief):
+            if stage is WORLD:
+                confirmed, world = earlier, made[0]
+        asked_ = request(WORLD, brief, confirmed, what="paths", paths=(f"/{name}",), previous=(world,), round=2)
+        after = propose(asked_)
+        assert differing(world, after.candidates[0]) == {f"/{name}"}
+        assert not after.not_understood
+
+    def test_a_story_may_be_called_otherwise_than_its_concept(self, whole: dict[Stage, tuple[Content, ...]]) -> None:
+        after = asked(whole, STORY, what="paths", paths=("/s1/title",)).candidates[0]
+        assert differing(whole[STORY][0], after) == {"/title"}
+
     def test_a_whole_chapter_is_another_one_and_its_neighbours_stay(
         self, whole: dict[Stage, tuple[Content, ...]]
     ) -> None:

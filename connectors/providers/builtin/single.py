@@ -149,7 +149,9 @@ def _single_anew(work: Work, former: Content, paths: Sequence[str]) -> Content:
             longest = _told(work, Wishes(chapters=60), work.choice(salt), former)
             assert isinstance(longest, Outline)
             return chapters_anew(former, longest, salt)
-        return _told(work, work.wishes, work.choice(salt), former)
+        # With a salt of its own the world looks beyond what the premise alone would say.
+        choice = work.choice(salt) if first == 1 else replace(work.choice(salt), salts={"w": salt})
+        return _told(work, work.wishes, choice, former)
 
     content, left = opened(former, paths, tell, first)
     work.unchanged += left

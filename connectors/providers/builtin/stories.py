@@ -137,7 +137,7 @@ def _ending(wishes: Wishes, place: int, turn: Turn, concept: Concept | None, for
 def _title(model: Model, choice: Choice, path: str, concept: Concept | None, place: int) -> str:
     own = [heading(model.clause(each)) for each in model.premise.titles]
     if concept and concept.title:
-        if place == 0 and f"{path}/title" not in choice.salts:
+        if place == 0 and not choice.salts:
             return concept.title
         own = [each for each in own if each != concept.title] or own
     short = [each for each in own if len(each) <= 80] or [own[0][:80]]
