@@ -6,7 +6,7 @@ import pytest
 
 from connectors.providers.builtin.audiences import LEAD_AGES, PEERS, age_range, childs, written_for
 from connectors.providers.builtin.bank.shelves import genre, genres
-from connectors.providers.builtin.bank.tables import Audience
+from connectors.providers.builtin.bank.templates import Audience
 from connectors.providers.builtin.engine import propose
 from connectors.providers.builtin.grammar import number
 from connectors.providers.builtin.recall import parts_of

@@ -4,7 +4,7 @@ import re
 from typing import get_args
 
 from connectors.providers.builtin.bank.shelves import Genre
-from connectors.providers.builtin.bank.tables import Audience
+from connectors.providers.builtin.bank.templates import Audience
 from connectors.providers.builtin.grammar import article, possessive_of
 
 AUDIENCES: tuple[tuple[str, Audience], ...] = (

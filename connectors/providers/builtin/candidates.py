@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from connectors.providers.builtin import concepts, stories
+from connectors.providers.builtin.bank.plots import Turn
 from connectors.providers.builtin.bank.shelves import Genre, genre
-from connectors.providers.builtin.bank.tables import Premise, Turn
+from connectors.providers.builtin.bank.tables import Premise
 from connectors.providers.builtin.blending import blend_concepts, blend_stories
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.company import with_company

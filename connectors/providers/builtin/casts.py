@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from connectors.providers.builtin.audiences import CHILDREN, PEERS, age_range, childs, written_for
-from connectors.providers.builtin.bank.tables import Audience, Bond, Wound
+from connectors.providers.builtin.bank.tables import Bond, Wound
+from connectors.providers.builtin.bank.templates import Audience
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.company import entry_of
 from connectors.providers.builtin.grammar import Noun, capital, fill, fit, inside, number, sentences

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.providers.builtin.bank.tables import Beat
+from connectors.providers.builtin.bank.plots import Beat
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import (
     Named,

@@ -1,6 +1,7 @@
 """Chapters for people whom the person put into the cast and whom no part of the bank is for."""
 
-from connectors.providers.builtin.bank.tables import SLOT, Beat, Part, Role
+from connectors.providers.builtin.bank.plots import Beat
+from connectors.providers.builtin.bank.templates import SLOT, Part, Role
 from connectors.providers.builtin.grammar import Person, capital, inside
 from connectors.providers.builtin.ruling import plain
 from genesis.content.cast import Character

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from connectors.providers.builtin.audiences import CHILDREN, audience_of, childs, written_for
 from connectors.providers.builtin.bank.shelves import Genre, lexicon
-from connectors.providers.builtin.bank.tables import TYPES, Audience, Culture, Kind, Premise
+from connectors.providers.builtin.bank.tables import Culture, Premise
+from connectors.providers.builtin.bank.templates import TYPES, Audience, Kind
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import Named, Noun, Person, Pronouns, fill, fit, sentences
 from connectors.providers.builtin.idea import Idea, bare, words_of

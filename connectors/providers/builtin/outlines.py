@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from connectors.providers.builtin import chapters as telling
-from connectors.providers.builtin.bank.tables import Turn
+from connectors.providers.builtin.bank.plots import Turn
 from connectors.providers.builtin.chapters import Company, introduced
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import Person, capital, familiar, fit, sentences

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 
-from connectors.providers.builtin.bank.tables import PEOPLE, SAYS, SLOT, WORDS, Premise
+from connectors.providers.builtin.bank.tables import Premise
+from connectors.providers.builtin.bank.templates import PEOPLE, SAYS, SLOT, WORDS
 from connectors.providers.builtin.grammar import FORMS, PREPOSITIONS, PRONOUN_FORMS
 
 _NAME = r"[^\W\d_][\w'’.-]*(?: [^\W\d_][\w'’.-]*){0,3}?"

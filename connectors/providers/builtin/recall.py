@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from connectors.providers.builtin.bank.plots import Turn
 from connectors.providers.builtin.bank.shelves import Genre, genre
-from connectors.providers.builtin.bank.tables import TYPES, Premise, Turn
+from connectors.providers.builtin.bank.tables import Premise
+from connectors.providers.builtin.bank.templates import TYPES
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.company import named_in, with_company
 from connectors.providers.builtin.genres import any_genre, genre_of

@@ -1,6 +1,7 @@
 """Chapters made from the world itself: one for each of its rules and for each thing that has to appear."""
 
-from connectors.providers.builtin.bank.tables import Beat, Part, Role
+from connectors.providers.builtin.bank.plots import Beat
+from connectors.providers.builtin.bank.templates import Part, Role
 from connectors.providers.builtin.grammar import Noun, Person, capital, heading, inside
 from connectors.providers.builtin.model import Model
 from genesis.content.world import Rule

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from connectors.providers.builtin.bank.tables import PEOPLE
+from connectors.providers.builtin.bank.templates import PEOPLE
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import Person, inside, sentences
 from connectors.providers.builtin.model import Model, Slot

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connectors.providers.builtin.bank.tables import Place as Entry
-from connectors.providers.builtin.bank.tables import Role
+from connectors.providers.builtin.bank.templates import Role
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import Named
 from connectors.providers.builtin.model import Model

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from connectors.providers.builtin import casts, outlines, stories, worlds
 from connectors.providers.builtin.audiences import CHILDREN, audience_of, childs, written_for
-from connectors.providers.builtin.bank.tables import Audience
+from connectors.providers.builtin.bank.templates import Audience
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.company import named_in, with_company
 from connectors.providers.builtin.granting import granted, replaced, texts_of

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from connectors.providers.builtin.bank.tables import Beat, Chain, Turn
+from connectors.providers.builtin.bank.plots import Beat, Chain, Turn
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.company import entry_of
 from connectors.providers.builtin.guests import GUESTS, guest_beat

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from connectors.providers.builtin import motifs
 from connectors.providers.builtin.audiences import audience_of
-from connectors.providers.builtin.bank.tables import Turn
+from connectors.providers.builtin.bank.plots import Turn
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import familiar, fit, heading
 from connectors.providers.builtin.idea import Idea

@@ -5,10 +5,11 @@ from typing import get_args
 
 from connectors.providers.builtin import motifs
 from connectors.providers.builtin.bank.tables import Faction as FactionEntry
-from connectors.providers.builtin.bank.tables import House, Role
+from connectors.providers.builtin.bank.tables import House
 from connectors.providers.builtin.bank.tables import Lore as LoreEntry
 from connectors.providers.builtin.bank.tables import Place as PlaceEntry
 from connectors.providers.builtin.bank.tables import Rule as RuleEntry
+from connectors.providers.builtin.bank.templates import Role
 from connectors.providers.builtin.choice import Choice
 from connectors.providers.builtin.grammar import Named, capital, fill, fit, heading, sentences
 from connectors.providers.builtin.model import Model

@@ -7,12 +7,9 @@ from typing import get_args
 
 from connectors.providers.builtin.bank.filling import fillings, options
 from connectors.providers.builtin.bank.lengths import entries, eras, lengths, texts_of, whole_premises
+from connectors.providers.builtin.bank.plots import Beat
 from connectors.providers.builtin.bank.shelves import Genre
-from connectors.providers.builtin.bank.tables import (
-    Beat,
-    Part,
-    Role,
-)
+from connectors.providers.builtin.bank.templates import Part, Role
 
 WANTED = {
     "premises": 8,

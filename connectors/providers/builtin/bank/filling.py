@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from connectors.providers.builtin.bank.lengths import entries, texts_of
 from connectors.providers.builtin.bank.shelves import Genre
-from connectors.providers.builtin.bank.tables import PEOPLE, SAYS, SLOT, SLOTS, WORDS, Premise
+from connectors.providers.builtin.bank.tables import Premise
+from connectors.providers.builtin.bank.templates import PEOPLE, SAYS, SLOT, SLOTS, WORDS
 
 STAGED = ("plots", "turns", "chains", "episodes")
 """Tables whose texts may use the premise's whole texts as slots."""

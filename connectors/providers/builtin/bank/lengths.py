@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from connectors.providers.builtin.bank.shelves import Genre
-from connectors.providers.builtin.bank.tables import PEOPLE, SLOT
+from connectors.providers.builtin.bank.templates import PEOPLE, SLOT
 
 PREMISE = 1150
 """Most characters of all sentences of a premise together; a little room is left for what the idea names."""

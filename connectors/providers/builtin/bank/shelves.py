@@ -12,10 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from connectors.providers.builtin.bank.plots import Beat, Chain, Plot, Turn
 from connectors.providers.builtin.bank.tables import (
-    Beat,
     Bond,
-    Chain,
     Culture,
     Faction,
     Look,
@@ -23,12 +22,10 @@ from connectors.providers.builtin.bank.tables import (
     Meta,
     Person,
     Place,
-    Plot,
     Pools,
     Premise,
     Rule,
     Shelf,
-    Turn,
     Wound,
 )
 from genesis.errors import GenesisError
