@@ -35,9 +35,12 @@ BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 STORED = """
 SELECT (SELECT count(*) FROM door.command_inbox WHERE given_up_at IS NOT NULL) AS given_up,
     (SELECT count(kind) FROM quarantine) AS quarantined,
+    (SELECT count(state) FROM door.session_repairs WHERE state = 'DUE') AS due,
+    (SELECT count(state) FROM door.session_repairs WHERE state = 'DONE') AS repaired,
+    (SELECT count(state) FROM door.session_repairs WHERE state = 'FAILED') AS failed,
     (SELECT coalesce(sum(next_offset), 0) FROM projection_positions) AS projected
 """
-"""Two small indexes or tables that hold what went wrong, and a row per partition: no cost that grows with history."""
+"""Small tables and indexes that hold what went wrong, and a row per partition: no cost that grows with history."""
 
 
 class Measures:
@@ -151,6 +154,9 @@ async def _stored(studio: Studio) -> list[Metric]:
             "Messages of genesis.events put aside; genesis doctor names them.",
             row["quarantined"],
         ),
+        _gauge("sessions_to_repair", "Sessions behind their events that are being repaired.", row["due"]),
+        _gauge("sessions_repaired", "Sessions whose last repair was taken.", row["repaired"]),
+        _gauge("sessions_beyond_repair", "Sessions left to people; genesis doctor names them.", row["failed"]),
         CounterMetricFamily("genesis_events_projected", "Events in the read models.", float(row["projected"])),
     ]
 

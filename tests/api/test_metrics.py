@@ -77,10 +77,18 @@ async def test_what_was_given_up_or_put_aside_can_be_seen(door: Door):
         "INSERT INTO read.quarantine (kafka_partition, kafka_offset, kind, reason) VALUES (0, 7, 'fork', 'x')"
     )
     await door.put_position(0, 41)
+    await door.admin.execute(
+        "INSERT INTO door.session_repairs (session_id, reason, state, attempts, due_at, asked_at, ended_at)"
+        " SELECT gen_random_uuid(), 'given_up', state, 1, now(), now(), CASE WHEN state <> 'DUE' THEN now() END"
+        " FROM unnest(ARRAY['DUE', 'DONE', 'DONE', 'FAILED', 'FAILED', 'FAILED']) state"
+    )
     found = await figures(door)
     assert found["genesis_commands_given_up", ()] == 1
     assert found["genesis_events_quarantined", ()] == 1
     assert found["genesis_events_projected_total", ()] == 41
+    assert found["genesis_sessions_to_repair", ()] == 1
+    assert found["genesis_sessions_repaired", ()] == 2
+    assert found["genesis_sessions_beyond_repair", ()] == 3
 
 
 async def test_the_parts_that_share_the_data_folder_are_in_it(door: Door, monkeypatch: pytest.MonkeyPatch):

@@ -23,6 +23,8 @@ COMMENT ON COLUMN door.session_repairs.remark IS 'Why the last attempt came to n
 CREATE INDEX session_repairs_due ON door.session_repairs (due_at) WHERE state = 'DUE';
 ALTER TABLE door.session_repairs OWNER TO genesis_owner;
 GRANT SELECT ON door.session_repairs TO genesis_sweeper;
+-- How many there are, for /metrics.
+GRANT SELECT (state) ON door.session_repairs TO genesis_door;
 
 CREATE FUNCTION door.repair_pause(p_attempts integer) RETURNS interval
 LANGUAGE sql IMMUTABLE
