@@ -1,10 +1,17 @@
 """A heroine who was renamed by hand is called by her new name wherever the text is mended."""
 
+import pytest
+
+from connectors.providers.builtin import rehearsal
+from connectors.providers.builtin.engine import propose
 from connectors.providers.builtin.mending import called_as_today
 from connectors.providers.builtin.provider import BuiltinProvider
 from connectors.providers.protocol import Final
+from genesis.content.catalog import Content
 from genesis.content.impact import StaleReason, impact
 from genesis.content.outline import Outline
+from genesis.content.world import World
+from genesis.session.brief import Brief
 from genesis.session.messages import GenerationRequest
 from genesis.session.stages import Stage
 from tests import examples
@@ -80,3 +87,23 @@ def test_of_a_place_only_the_whole_name_is_replaced_with_or_without_its_article(
     assert mended_.chapters[0].summary == (
         "In the Long Hotel they wait. The Long Hotel is shut; a house is a house, and a tide a tide."
     )
+
+
+@pytest.mark.parametrize("seed", range(1, 13))
+def test_a_world_mended_in_all_its_places_has_no_name_twice(seed: int):
+    """Found with `genesis demo --mode free-form`: a place that stayed as it was had the name that another one got."""
+    brief = Brief(idea="A lighthouse keeper sells the light", seed=seed, mode="free_form")
+    confirmed: dict[Stage, Content] = {}
+    for stage in (Stage.CONCEPT_SELECTION, Stage.STORY_CONCEPTION):
+        confirmed[stage] = propose(rehearsal.request(stage, brief, {})).candidates[0]
+    [world] = propose(rehearsal.request(Stage.WORLDVIEW, brief, {})).candidates
+    assert isinstance(world, World)
+    paths = tuple(f"/places/{each.id}" for each in world.places)
+    asked = rehearsal.request(
+        Stage.WORLDVIEW, brief, confirmed, what="stale", paths=paths, previous=(world,), round=2
+    )
+    [told] = propose(asked).candidates
+    assert isinstance(told, World)
+    names = [each.name for each in told.places]
+    assert len(set(names)) == len(names), names
+    assert set(names) != {each.name for each in world.places}

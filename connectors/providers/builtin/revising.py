@@ -97,7 +97,11 @@ def opened(former: C, paths: Collection[str], tell: Callable[[int], C], first_sa
         if not left:
             break
         fresh = tell(salt).model_dump(mode="json")
-        left = [path for path in left if not _put(value, fresh, [each for each in path.split("/") if each])]
+        before = len(left) + 1
+        # Once more after each success: what was in the way of a name may have got another.
+        while left and len(left) < before:
+            before = len(left)
+            left = [path for path in left if not _put(value, fresh, [each for each in path.split("/") if each])]
     return cast(C, type(former).model_validate(value)), tuple(left)
 
 
@@ -125,8 +129,9 @@ def _put_list(into: Any, fresh: Any, head: str, rest: Sequence[str]) -> bool:
         return False
     if not rest:
         if mine and isinstance(mine[0], dict):
-            pairs = zip(mine, theirs, strict=False)
-            return any([_put(one, other, []) for one, other in pairs])
+            pairs = list(enumerate(zip(mine, theirs, strict=False)))
+            done = [_put(one, other, []) for place, (one, other) in pairs if not _clashes(mine, place, other)]
+            return any(done)
         if mine == theirs:
             return False
         into[head] = theirs
@@ -141,7 +146,16 @@ def _put_list(into: Any, fresh: Any, head: str, rest: Sequence[str]) -> bool:
         different = mine[place] != theirs[place]
         mine[place] = theirs[place]
         return bool(different)
+    if more in ([], ["name"]) and _clashes(mine, place, theirs[place]):
+        return False
     return _put(mine[place], theirs[place], more)
+
+
+def _clashes(items: Sequence[Any], place: int, fresh: Any) -> bool:
+    """True where another item than the one at this place has the fresh one's name already: it is none to be had."""
+    name = str(fresh.get("name", "")).casefold()
+    others = [each for number, each in enumerate(items) if number != place]
+    return bool(name) and any(str(each.get("name", "")).casefold() == name for each in others)
 
 
 REFERENCES = frozenset({"held_by", "rivals", "about", "a", "b", "act", "threads"})
