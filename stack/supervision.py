@@ -208,7 +208,8 @@ class Supervisor:
             await asyncio.sleep(WATCH_EVERY)
             with contextlib.suppress(OSError):  # without room the log stays as long as it is
                 await asyncio.to_thread(trim, self.log)
-            if await self._serving(process.pid):
+            if self._stop.is_set() or self._asked or await self._serving(process.pid):
+                # One that was asked to end serves nobody and may take its time; `_end` knows how long.
                 well = time.monotonic()
             elif time.monotonic() - well > SILENT_SECONDS:
                 self._condemn(process, f"has not served for {SILENT_SECONDS:.0f} s")

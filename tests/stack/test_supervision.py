@@ -238,6 +238,32 @@ async def test_a_part_that_falls_silent_is_killed_though_its_process_lives(super
     assert piece._backoff.failures >= 1, "it is at fault, though it was a kill"
 
 
+async def test_a_part_that_takes_its_time_to_stop_is_not_killed_for_its_silence(supervise, settings, monkeypatch):
+    """Connect writes its AOT cache at its first clean stop, and answers nobody meanwhile."""
+    monkeypatch.setattr(supervision, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(supervision, "WATCH_EVERY", 0.05)
+    piece = supervise(
+        """
+        import pathlib, signal, sys, time
+        from connectors import liveness
+        from connectors.settings import Settings
+        settings = Settings()
+        def slowly(*_):
+            time.sleep(1.5)
+            (settings.data / "written").write_text("whole")
+            sys.exit(0)
+        signal.signal(signal.SIGTERM, slowly)
+        while True:
+            liveness.report(settings, "piece", "ready", watched=True)
+            time.sleep(0.05)
+        """,
+        stop_seconds=20.0,
+    )
+    await piece.wait_ready(20)
+    await piece.stop()
+    assert (settings.data / "written").read_text() == "whole"
+
+
 async def test_a_part_that_never_promised_to_speak_may_be_silent(supervise, monkeypatch):
     monkeypatch.setattr(supervision, "SILENT_SECONDS", 0.2)
     monkeypatch.setattr(supervision, "WATCH_EVERY", 0.05)
