@@ -158,3 +158,17 @@ def test_nobody_has_the_name_of_somebody_whom_the_concept_names():
             assert isinstance(cast, Cast)
             names = [each.name for each in cast.characters]
             assert len(set(names)) == len(names), names
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "word", "there"),
+    [
+        ("A keeper sells the light, one evening at a time.", "abstracts", "time", False),
+        ("I have carried this book around, and I want a dog in the book.", "objects", "book", False),
+        ("A widow finds a book, and the book is about her.", "objects", "book", True),
+        ("The doctor would come in time.", "abstracts", "time", False),
+        ("A woman sells time.", "abstracts", "time", True),
+    ],
+)
+def test_a_phrase_about_something_else_is_no_thing_of_the_story(text: str, kind: str, word: str, there: bool) -> None:
+    assert (word in idea.read(text).all(kind)) is there

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from connectors.providers.builtin import reporting
 from connectors.providers.builtin.engine import Proposal, propose
 from connectors.providers.builtin.granting import replaced, texts_of
 from connectors.providers.builtin.rehearsal import request, session
@@ -121,6 +122,10 @@ class TestPaths:
     def test_where_there_is_no_other_version_it_is_said(self, whole: dict[Stage, tuple[Content, ...]]) -> None:
         made = asked(whole, WORLD, what="paths", paths=("/name",))
         assert any("no other version" in each for each in made.not_understood)
+
+    def test_entries_without_another_version_are_counted(self) -> None:
+        paths = ["/plants/x1", "/name", "/plants/x4", "/threads/t1"]
+        assert reporting.kept_as_they_were(paths) == ["name", "2 of the plants", "1 of the threads"]
 
 
 class TestOneCandidate:

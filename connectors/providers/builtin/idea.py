@@ -18,6 +18,11 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _AGAINST = frozenset({"against", "versus", "fights", "defies", "fears", "escapes", "hates", "outwits"})
 _NAMED = re.compile(r"\b(?:named|called|[Hh](?:er|is) name is|[Tt]heir name is)\s+([A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?)")
 _OPENING_NAME = re.compile(r"^\s*([A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?), (?:an? |the )")
+_IDIOM = re.compile(
+    r"\b(?:at a time|in time|(?:the|this) (?:first|last|same|next) time|by the time)\b", re.IGNORECASE
+)
+_A_BOOK = re.compile(r"\b(?:an?|another|[a-z]+['’]s) (?:[a-z]+ )?books?\b", re.IGNORECASE)
+_THE_BOOK = re.compile(r"\b(?:this|my|the) (?:book|novel)\b(?!['’ ]*(?:of|that|which|keeper|shop)\b)", re.IGNORECASE)
 _PLACE_NAME = re.compile(r"\b(?:in|on|at|of|from) ([A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)")
 
 
@@ -212,6 +217,7 @@ def read(text: str, names: bool = True) -> Idea:
         common = re.sub(rf"\b{re.escape(name)}\b", "—", common)
     age, said = age_of(common, kind_of)
     common = common.replace(said, "—", 1) if said else common
+    common = _without_idioms(common)
     common, descended = _descent(common)
     words = _WORD.findall(re.sub(r"['’]s\b", "", common))
     reader = _Reader(words, list(descended))
@@ -239,6 +245,12 @@ def read(text: str, names: bool = True) -> Idea:
         ),
         foreign=len(words) >= 4 and not any(word.casefold() in plain for word in words),
     )
+
+
+def _without_idioms(text: str) -> str:
+    """The text without phrases that name no thing of the story: `at a time`, `this book` for the novel itself."""
+    text = _IDIOM.sub("—", text)
+    return text if _A_BOOK.search(text) else _THE_BOOK.sub("—", text)
 
 
 def _descent(text: str) -> tuple[str, list[Found]]:

@@ -1,6 +1,7 @@
 """What is said about a proposal: which words were obeyed, and which were not used; nothing is dropped silently."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from connectors.providers.builtin.audiences import audience_of
@@ -18,6 +19,9 @@ from genesis.content.concept import Concept
 from genesis.content.proposal import Understood
 from genesis.content.texts import mentions
 from genesis.session.stages import Stage
+
+_ENTRY = re.compile(r"/(\w+)/[a-z]\d+")
+"""The path of a whole entry of a list, by its id."""
 
 
 def still_there(candidates: Sequence[Content], avoid: Sequence[str]) -> list[str]:
@@ -114,9 +118,7 @@ def _as_told(text: str, whole: str) -> list[str]:
 def not_used(work: Work, candidates: Sequence[Content]) -> list[str]:
     """What of the brief and the idea the engine could not use."""
     request = work.request
-    found = [
-        f"There is no other version of {path.strip('/').replace('/', ' ')} in the bank." for path in work.unchanged
-    ]
+    found = [f"There is no other version of {what} in the bank." for what in kept_as_they_were(work.unchanged)]
     if request.feedback or request.chips or request.what != "round":
         return found
     if request.stage is Stage.CONCEPT_SELECTION:
@@ -124,6 +126,13 @@ def not_used(work: Work, candidates: Sequence[Content]) -> list[str]:
     if request.stage is Stage.STORY_CONCEPTION and not work.recalled.own:
         found.append("The confirmed concept is not one of this engine's; its names are kept, its idea is not.")
     return found
+
+
+def kept_as_they_were(paths: Sequence[str]) -> list[str]:
+    """Paths as a person reads them: entries of a list are counted, since their ids say nothing."""
+    counted = Counter(match[1] for path in paths if (match := _ENTRY.fullmatch(path)))
+    fields = [path.strip("/").replace("/", " ") for path in paths if not _ENTRY.fullmatch(path)]
+    return fields + [f"{count} of the {name}" for name, count in counted.items()]
 
 
 def _brief(work: Work) -> list[str]:

@@ -140,7 +140,7 @@ def due_beat(number: int, rule: Rule) -> Beat:
 MOTIFS: tuple[tuple[str, str, str, str, Part], ...] = (
     (
         "{L} comes upon {X.a} {P.in}, where nobody would look for such a thing. {A.f} asks what it means. {L.f} does "
-        "not know yet, but it was just here that {D} was last seen.",
+        "not know yet, but {D} spoke of it here once, and then at once of something else.",
         "a sign that may mean nothing against the wish that it should",
         "from chance to sign",
         "Somebody else has been here to look, not an hour ago.",

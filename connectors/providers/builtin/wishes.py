@@ -101,7 +101,7 @@ class Wishes:
             if stages is not None and stage not in stages:
                 self.understood.remove(wish)
                 where = " or ".join(LABELS[each] for each in stages)
-                self.not_understood.append(f"“{wish.text}” is decided with the {where}, not here.")
+                self.not_understood.append(f"“{wish.text.rstrip('.')}” is decided with the {where}, not here.")
 
     @property
     def any(self) -> bool:
