@@ -82,6 +82,13 @@ def test_a_culture_that_does_not_exist_is_told() -> None:
     assert [each for each in violations(wrong) if "no culture “moon”" in each]
 
 
+def test_a_beat_that_the_plot_does_not_have_can_not_be_put_elsewhere() -> None:
+    shelf = genre("mystery")
+    first, *others = shelf.premises
+    wrong = replace(shelf, premises=(first.model_copy(update={"where": {"picnic": "wild"}}), *others))
+    assert [each for each in violations(wrong) if "no beat “picnic”" in each]
+
+
 LAZY = """
 import tracemalloc
 from connectors.providers.builtin.bank.shelves import genre, genres

@@ -175,3 +175,7 @@ def test_a_place_renamed_by_hand_takes_its_new_names_preposition(after: str, tol
 )
 def test_a_name_in_a_title_has_one_article_and_a_small_one_inside(template: str, title: str) -> None:
     assert heading(fill(template, {"event": Named("the flood of years", "in")})) == title
+
+
+def test_a_title_ends_with_a_capital_word() -> None:
+    assert heading("what it was for") == "What It Was For"

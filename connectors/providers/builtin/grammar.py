@@ -65,12 +65,13 @@ def capital(text: str) -> str:
 
 
 def heading(text: str) -> str:
-    """The text in the capitals of a title."""
+    """The text in the capitals of a title; its first and last words are capital in any case."""
     words = text.split(" ")
     told = [capital(words[0])]
     for before, word in pairwise(words):
         inner = word.casefold() in SMALL and before[-1:] not in (":", ".", "?", "!")
         told.append(word.casefold() if inner else capital(word))
+    told[-1] = capital(told[-1])
     return " ".join(told)
 
 

@@ -43,7 +43,7 @@ def tell(
     folk = _company(cast)
     model = _said(model, choice, wishes, story, world, cast, folk)
     found = spine(model, turn, choice, world, count, folk.extras)
-    scenes = assigned(found.chapters, scenery(model, choice, world))
+    scenes = assigned(found.chapters, scenery(model, choice, world), model.premise.where)
     taken: set[str] = set()
     told = [
         telling.tell(no, found.chapters, scenes[no - 1], model, choice, wishes, folk, taken)

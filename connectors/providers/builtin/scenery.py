@@ -1,7 +1,8 @@
 """Where chapters happen: which place of the confirmed world plays which part, and what is said about it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from connectors.providers.builtin.bank.tables import Place as Entry
 from connectors.providers.builtin.bank.templates import Role
@@ -12,6 +13,16 @@ from connectors.providers.builtin.reading import likeness
 from connectors.providers.builtin.spine import EPISODES, RULES, Step
 from connectors.providers.builtin.worlds import ROLES, as_named, name_of, place_entries
 from genesis.content.world import Place, World
+
+SIMILAR: dict[Role, tuple[Role, ...]] = {
+    "work": ("common", "home"),
+    "home": ("work", "common"),
+    "seat": ("work", "under"),
+    "common": ("work", "wild"),
+    "wild": ("under", "common"),
+    "under": ("seat", "wild"),
+}
+"""For a place that no chapter of its own role can take: whose chapters read well there."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,10 @@ class Scenery:
     def main(self, role: Role) -> Scene:
         """Where beats of this role happen."""
         return self.by_role[role][0]
+
+    def roles(self, scene: Scene) -> list[Role]:
+        """What a place is for."""
+        return [role for role, scenes in self.by_role.items() if scene in scenes]
 
     @property
     def all(self) -> list[Scene]:
@@ -76,25 +91,53 @@ def _entry_of(place: Place, model: Model) -> Entry | None:
     return best if best and likeness([best.description], place.description) > 0.4 else None
 
 
-def assigned(chapters: Sequence[Sequence[Step]], places: Scenery) -> list[Scene]:
-    """A place for each chapter: the one its main beat asks for; no place of the world is left out if that can be."""
-    given = [places.main(heart(steps).beat.place) for steps in chapters]
+def assigned(
+    chapters: Sequence[Sequence[Step]], places: Scenery, where: Mapping[str, Role] = MappingProxyType({})
+) -> list[Scene]:
+    """A place for each chapter: the one its main beat asks for, or the premise (`where`) for a beat of the plot.
+
+    No place of the world is left out if that can be: it takes over a chapter of its own role, else of a similar one.
+    """
+    roles = [_role(heart(steps), where) for steps in chapters]
+    given = [places.main(role) for role in roles]
     unused = [each for each in places.all if all(each.id != scene.id for scene in given)]
     _given_own(chapters, given, unused)
-    movable = {EPISODES, RULES}
-    for turn in (lambda line: line in movable, lambda line: line != "main", lambda line: True):
-        for position, steps in enumerate(chapters):
-            if not unused:
-                return given
-            here = given[position]
-            # The first and last chapters have places of their own.
-            inner = 0 < position < len(chapters) - 1
-            if inner and turn(heart(steps).line) and sum(each.id == here.id for each in given) > 1:
-                role = heart(steps).beat.place
-                wanted = next((each for each in unused if each in places.by_role[role]), unused[0])
-                given[position] = wanted
-                unused.remove(wanted)
+    # The first and last chapters have places of their own, and so has what the premise puts somewhere.
+    inner = [at for at in range(1, len(chapters) - 1) if not _placed(heart(chapters[at]), where)]
+    order = sorted(inner, key=lambda at: _ties(heart(chapters[at])))
+    for fits in (_same, _similar, _any):
+        for at in order:
+            if sum(each.id == given[at].id for each in given) > 1:
+                wanted = next((each for each in unused if fits(roles[at], places.roles(each))), None)
+                if wanted:
+                    given[at] = wanted
+                    unused.remove(wanted)
     return given
+
+
+def _placed(step: Step, where: Mapping[str, Role]) -> bool:
+    return step.line == "main" and step.beat.id in where
+
+
+def _role(step: Step, where: Mapping[str, Role]) -> Role:
+    return where[step.beat.id] if _placed(step, where) else step.beat.place
+
+
+def _ties(step: Step) -> int:
+    """How firmly a chapter's story ties it to its place: an episode least, the plot most."""
+    return 0 if step.line in {EPISODES, RULES} else 2 if step.line == "main" else 1
+
+
+def _same(role: Role, of: Collection[Role]) -> bool:
+    return role in of
+
+
+def _similar(role: Role, of: Collection[Role]) -> bool:
+    return any(role in SIMILAR[each] for each in of)
+
+
+def _any(_role: Role, _of: Collection[Role]) -> bool:
+    return True
 
 
 def _given_own(chapters: Sequence[Sequence[Step]], given: list[Scene], unused: list[Scene]) -> None:

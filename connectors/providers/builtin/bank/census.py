@@ -98,6 +98,9 @@ def _references(genre: Genre) -> Iterator[str]:
         for slot in plot.slots:
             if slot not in premise.more:
                 yield f"premise “{premise.id}”: plot “{plot.id}” wants the slot {slot}; add [premises.more.{slot}]."
+        for name in premise.where:
+            if all(name != each.id for each in plot.beats):
+                yield f"premise “{premise.id}”: plot “{plot.id}” has no beat “{name}”; mend the name in where."
         for name in premise.cultures:
             if all(name != each.id for each in genre.cultures):
                 yield f"premise “{premise.id}”: no culture “{name}”; mend the name."

@@ -164,6 +164,8 @@ class Premise(Table):
     """`thing` where any object of the idea may take its place."""
     more: dict[str, Declared] = Field(default_factory=dict)
     """Slots of this premise's own."""
+    where: dict[Name, Role] = Field(default_factory=dict)
+    """Beats of the plot that happen elsewhere than the plot says, by what the place is for: `mid = "under"`."""
 
     titles: Annotated[tuple[Template, ...], Field(min_length=3)]
     hook: Variants
