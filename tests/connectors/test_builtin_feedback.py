@@ -11,6 +11,7 @@ from connectors.providers.builtin.provider import readable
 from genesis.content.cast import Cast
 from genesis.content.catalog import Content
 from genesis.content.concept import Concept
+from genesis.content.ids import ids_of, renumber
 from genesis.content.outline import Outline
 from genesis.content.story import Story
 from genesis.content.texts import mentions
@@ -204,3 +205,23 @@ def test_several_wishes_in_one_sentence_are_all_read() -> None:
     wishes = wishing.read(["Call her Ines, make it darker and avoid ghosts; a happy ending. And dance."], ())
     assert {each.intent for each in wishes.understood} == {"rename", "tone", "avoid", "ending"}
     assert len(wishes.not_understood) == 1
+
+
+def test_an_outline_of_another_length_still_hangs_together_after_a_second_round():
+    """In a second round its acts and chapters have other ids than the engine's; references must follow them."""
+    confirmed: dict[Stage, Content] = {}
+    for stage in (CONCEPT, STORY, WORLD, CAST):
+        confirmed[stage] = propose(request(stage, confirmed)).candidates[0]
+    outline = propose(request(OUTLINE, confirmed)).candidates[0]
+    assert isinstance(outline, Outline)
+    taken = frozenset({*ids_of(outline), *(each for content in confirmed.values() for each in ids_of(content))})
+    [second], _ = renumber(OUTLINE, (outline,), {}, taken)
+    assert isinstance(second, Outline)
+    for wish in ("20 chapters", "45 chapters", "shorter"):
+        asked = request(OUTLINE, confirmed, feedback=wish, previous=(second,), round=3)
+        told = propose(asked).candidates[0]
+        assert isinstance(told, Outline)
+        acts, chapters = {each.id for each in told.acts}, {each.id for each in told.chapters}
+        assert all(each.act in acts for each in told.chapters), wish
+        assert all({each.planted_in, each.paid_in} <= chapters for each in told.plants if each.paid_in), wish
+        assert all(each.closes_in in chapters for each in told.threads if each.closes_in), wish

@@ -1,6 +1,6 @@
 """What was there, changed only where something was asked for: three-way merges and single paths made anew."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from connectors.providers.builtin.wishes import Wishes
@@ -20,7 +20,28 @@ def merged(former: C, before: C, after: C, wishes: Wishes, avoid: Collection[str
     place; those of a list that has another length afterwards come from `after`.
     """
     changed = _merged(former, before, after, wishes, avoid)
+    _link(changed, after)
     return cast(C, type(former).model_validate(changed))
+
+
+def _link(changed: dict[str, Any], after: Item) -> None:
+    """Let references say the ids that the items have now: those that came from `after` had other ones there."""
+    lists = [(changed[spec.name], getattr(after, spec.name)) for spec in specs(type(after)) if spec.items]
+    called = {is_.id: value["id"] for values, told in lists for value, is_ in zip(values, told, strict=False)}
+    known = {value["id"] for values, _ in lists for value in values}
+    for values, told in lists:
+        for value, is_ in zip(values, told, strict=False):
+            for name in OWN & value.keys():
+                value[name] = _linked(value[name], getattr(is_, name), called, known)
+
+
+def _linked(refs: Any, told: Any, called: Mapping[str, str], known: Collection[str]) -> Any:
+    """References as they stand where all of them lead somewhere, else those of the new telling."""
+    if isinstance(refs, str):
+        return refs if refs in known and refs != told else called.get(told, refs)
+    if set(refs) <= set(known) and tuple(refs) != tuple(told):
+        return refs
+    return tuple(dict.fromkeys(called.get(each, each) for each in told))
 
 
 def _merged(former: Item, before: Item, after: Item, wishes: Wishes, avoid: Collection[str]) -> dict[str, Any]:
@@ -162,5 +183,9 @@ REFERENCES = frozenset({"held_by", "rivals", "about", "a", "b", "act", "threads"
 """Fields that name items of the same content; those of earlier stages have the same ids in every telling."""
 
 
+OWN = REFERENCES | {"closes_in", "planted_in", "paid_in"}
+"""All fields that name items of the same content."""
+
+
 def _refers(name: str) -> bool:
-    return name in REFERENCES or name in ("closes_in", "planted_in", "paid_in", "no", "derived_from")
+    return name in OWN or name in ("no", "derived_from")
