@@ -60,15 +60,20 @@ async def slot_dropped(ground: Ground) -> None:
     await ground.stack.wait_connector()
 
 
+async def _sent_again(ground: Ground) -> int:
+    [row] = await ground.database("SELECT coalesce(sum(resent_count), 0) AS sent FROM door.command_inbox")
+    return int(row["sent"])
+
+
 @fault("loss", "connect down")
 async def connect_down(ground: Ground) -> None:
     """Connect is stopped under load for ten minutes; nothing may be sent again meanwhile, and nothing be lost."""
     async with ground.connect() as client:
         (await client.put(f"/connectors/{register.NAME}/stop")).raise_for_status()
+        before = await _sent_again(ground)
         await asyncio.sleep(CONNECT_DOWN_SECONDS * ground.long)
-        [row] = await ground.database("SELECT coalesce(sum(resent_count), 0) AS sent FROM door.command_inbox")
-        if row["sent"]:
-            ground.notes.append(f"connect down: {row['sent']} commands were sent again although the pipe only stood")
+        if sent := await _sent_again(ground) - before:
+            ground.notes.append(f"connect down: {sent} commands were sent again although the pipe only stood")
         (await client.put(f"/connectors/{register.NAME}/resume")).raise_for_status()
     await ground.stack.wait_connector()
 

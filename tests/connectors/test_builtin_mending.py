@@ -6,6 +6,7 @@ from connectors.providers.builtin import rehearsal
 from connectors.providers.builtin.engine import propose
 from connectors.providers.builtin.mending import called_as_today
 from connectors.providers.builtin.provider import BuiltinProvider
+from connectors.providers.builtin.single import told_by_who_is_there
 from connectors.providers.protocol import Final
 from genesis.content.catalog import Content
 from genesis.content.impact import StaleReason, impact
@@ -107,3 +108,30 @@ def test_a_world_mended_in_all_its_places_has_no_name_twice(seed: int):
     names = [each.name for each in told.places]
     assert len(set(names)) == len(names), names
     assert set(names) != {each.name for each in world.places}
+
+
+def test_each_chapter_mended_in_part_is_told_by_somebody_who_is_there():
+    """Found by random sessions: only the cast of a chapter was stale, and who told it was gone from there."""
+    _, former = _whole(Brief(idea="A queen's taster falls in love", seed=11))
+    chapter = next(each for each in former.chapters if len(each.cast) > 1)
+    others = tuple(each for each in chapter.cast if each != chapter.pov)
+
+    def told(field: str, **change: object) -> tuple[str, tuple[str, ...]]:
+        changed = chapter.model_copy(update=change)
+        chapters = tuple(changed if each is chapter else each for each in former.chapters)
+        outline = former.model_copy(update={"chapters": chapters})
+        mended = told_by_who_is_there(outline, former, [f"/chapters/{chapter.id}/{field}"])
+        return next((each.pov, each.cast) for each in mended.chapters if each.id == chapter.id)
+
+    assert told("cast", cast=others) == (chapter.pov, (chapter.pov, *others))
+    assert told("pov", pov="c99") == (chapter.pov, chapter.cast)
+    assert told("synopsis", synopsis="She goes home.") == (chapter.pov, chapter.cast)
+
+
+def _whole(brief: Brief) -> tuple[dict[Stage, Content], Outline]:
+    for stage, before, candidates, _ in rehearsal.session(brief):
+        if stage is Stage.PLOT_OUTLINE:
+            outline = candidates[0]
+            assert isinstance(outline, Outline)
+            return before, outline
+    raise AssertionError("a session ends with its outline")

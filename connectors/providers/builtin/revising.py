@@ -33,6 +33,14 @@ def _link(changed: dict[str, Any], after: Item) -> None:
         for value, is_ in zip(values, told, strict=False):
             for name in OWN & value.keys():
                 value[name] = _linked(value[name], getattr(is_, name), called, known)
+    for spec in specs(type(after)):
+        if spec.items:
+            # What was planted in a chapter that is gone, and that the new telling doesn't have, is gone with it.
+            changed[spec.name] = tuple(value for value in changed[spec.name] if not _loose(value, known))
+
+
+def _loose(value: Mapping[str, Any], known: Collection[str]) -> bool:
+    return any(isinstance(value.get(name), str) and value[name] and value[name] not in known for name in OWN)
 
 
 def _linked(refs: Any, told: Any, called: Mapping[str, str], known: Collection[str]) -> Any:

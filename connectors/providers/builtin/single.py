@@ -155,4 +155,21 @@ def _single_anew(work: Work, former: Content, paths: Sequence[str]) -> Content:
 
     content, left = opened(former, paths, tell, first)
     work.unchanged += left
-    return content
+    return told_by_who_is_there(content, former, paths) if isinstance(content, Outline) else content
+
+
+def told_by_who_is_there(outline: Outline, former: Content, paths: Sequence[str]) -> Outline:
+    """The outline, each chapter told by somebody of its cast: where only one of the two was written anew the other
+    gives way, and what may not be changed stays."""
+    before = {each.id: each for each in former.chapters} if isinstance(former, Outline) else {}
+    chapters = []
+    for chapter in outline.chapters:
+        if chapter.pov and chapter.cast and chapter.pov not in chapter.cast:
+            old = before.get(chapter.id)
+            fixed = f"/chapters/{chapter.id}/pov" not in paths and old is not None and old.pov == chapter.pov
+            if fixed or old is None or old.cast != chapter.cast:
+                chapter = chapter.model_copy(update={"cast": (chapter.pov, *chapter.cast)[:8]})
+            else:
+                chapter = chapter.model_copy(update={"pov": old.pov if old.pov in chapter.cast else chapter.cast[0]})
+        chapters.append(chapter)
+    return outline.model_copy(update={"chapters": tuple(chapters)})
