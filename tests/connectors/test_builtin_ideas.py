@@ -172,3 +172,10 @@ def test_nobody_has_the_name_of_somebody_whom_the_concept_names():
 )
 def test_a_phrase_about_something_else_is_no_thing_of_the_story(text: str, kind: str, word: str, there: bool) -> None:
     assert (word in idea.read(text).all(kind)) is there
+
+
+@pytest.mark.parametrize("wish", ["She should be seventy", "make her seventy-one", "The keeper must be about sixty"])
+def test_an_age_alone_is_a_wish(wish: str):
+    wishes = feedback.read([wish], (), KEEPER)
+    assert wishes.age in (60, 70, 71)
+    assert wishes.not_understood == []

@@ -78,7 +78,7 @@ def _age(what: str) -> int:
     """The age in years, or 0."""
     if exact := re.search(r"\b(1\d|[2-8]\d)(?: years old)?\b", what):
         return int(exact[1])
-    if in_words := age_of(f"she, {what}", ideas.kind_of)[0]:
+    if in_words := age_of(f"she is {what}", ideas.kind_of)[0]:
         return in_words
     return next((age for pattern, age in AGES.items() if re.search(pattern, what)), 0)
 
