@@ -124,7 +124,10 @@ def _linked(summary: str, step: Step, no: int, chapters: Sequence[Sequence[Step]
     so = fill(before[-1].beat.so, slots)
     told = _pronoun(summary, so, slots)
     opens = re.match(r"(?:At|On|By|In|With|Under|Aboard|Out|From|When|Up|Just|Behind|Then|“)\b", told)
-    if no % 4 == 0 and not opens and ":" not in so:
+    first = re.split(r"(?<=[.!?]) ", told)[0]
+    if re.search(r"\bnow\b", f"{so} {first}", re.IGNORECASE):
+        linked = f"{capital(so)}. {capital(told)}"
+    elif no % 4 == 0 and not opens and ":" not in so and not _turns_away(told, so, slots):
         linked = f"Now that {so}, {inside(told, _names(slots))}"
     elif no % 3 == 0:
         linked = f"{capital(so)}. {capital(told)}"
@@ -143,6 +146,13 @@ def _pronoun(summary: str, so: str, slots: Mapping[str, Slot]) -> str:
                 if summary.startswith(f"{name} ") and not re.match(rf"{re.escape(name)} (?:and|or) ", summary):
                     return person.pronouns + summary[len(name) :]
     return summary
+
+
+def _turns_away(told: str, so: str, slots: Mapping[str, Slot]) -> bool:
+    """True where the chapter begins with a person and its cause does not: two subjects in one sentence."""
+    people = [each for each in slots.values() if isinstance(each, Person)]
+    opening = [each.first for each in people if re.match(rf"{re.escape(each.first)}\b", told)]
+    return any(not so.startswith(name) for name in opening)
 
 
 def _names(slots: Mapping[str, Slot]) -> list[str]:

@@ -18,8 +18,8 @@ SIMILAR: dict[Role, tuple[Role, ...]] = {
     "work": ("common", "home"),
     "home": ("work", "common"),
     "seat": ("work", "under"),
-    "common": ("work", "wild"),
-    "wild": ("under", "common"),
+    "common": ("work", "home"),
+    "wild": ("under",),
     "under": ("seat", "wild"),
 }
 """For a place that no chapter of its own role can take: whose chapters read well there."""

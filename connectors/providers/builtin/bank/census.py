@@ -8,7 +8,8 @@ from typing import get_args
 from connectors.providers.builtin.bank.filling import fillings, options
 from connectors.providers.builtin.bank.lengths import entries, eras, lengths, texts_of, whole_premises
 from connectors.providers.builtin.bank.plots import Beat
-from connectors.providers.builtin.bank.shelves import Genre
+from connectors.providers.builtin.bank.shelves import Genre, genres
+from connectors.providers.builtin.bank.shelves import genre as shelf
 from connectors.providers.builtin.bank.templates import Part, Role
 
 WANTED = {
@@ -112,7 +113,7 @@ def _references(genre: Genre) -> Iterator[str]:
                 yield f"people “{person.job}”: no chain “{name}” of part {person.part}; mend the name."
     for turn in genre.turns:
         for name in turn.plots:
-            if name not in genre.plots:
+            if name not in genre.plots and not any(name in shelf(each).plots for each in genres()):
                 yield f"turn “{turn.id}”: no plot “{name}”; mend the name."
     for where, beats in _lines(genre):
         yield from _beats(where, beats)
