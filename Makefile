@@ -38,6 +38,7 @@ chaos: $(VENV)/.ready
 
 docs: $(VENV)/.ready
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/samples/write.py
 
 format: $(VENV)/.ready
 	$(BIN)/ruff format .
