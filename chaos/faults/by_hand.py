@@ -30,14 +30,14 @@ async def disk_full(ground: Ground) -> None:
     if why := _shared(folder):
         raise NotMended(why)
     ballast = folder / "ballast"
+    filling = asyncio.create_task(_stay_full(ballast))
     try:
-        filling = asyncio.create_task(_stay_full(ballast))
         await asyncio.sleep(FULL_SECONDS * max(ground.long, 0.34))
         if shutil.disk_usage(folder).free > 1 << 20:
             raise NotMended("The disk was not full.")
+    finally:
         filling.cancel()
         await asyncio.gather(filling, return_exceptions=True)
-    finally:
         ballast.unlink(missing_ok=True)
     await ground.all_back()
 

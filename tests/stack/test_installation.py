@@ -148,7 +148,7 @@ def test_every_error_has_a_sentence_for_people():
         assert str(kind()).endswith("."), kind
 
 
-def test_a_launcher_on_a_full_disk_goes_on_without_its_note(settings, taken, monkeypatch):
+def test_a_launcher_on_a_full_disk_goes_on_without_its_note(settings, taken, monkeypatch, caplog):
     """Seen with `python -m chaos --faults "disk full"`: the note is written from within the supervision."""
     stack = Stack(settings)
     stack._installation = taken
@@ -158,3 +158,6 @@ def test_a_launcher_on_a_full_disk_goes_on_without_its_note(settings, taken, mon
 
     monkeypatch.setattr(Installation, "note", full)
     stack._note()
+
+    assert "could not be written" in caplog.text
+    assert installation.running(settings) == {}, "whoever asks is told that it runs, and nothing older"
